@@ -1,0 +1,59 @@
+"""Which device computes, and in which number format: decided once per engine, passed everywhere."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lipwright.errors import OptionError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """Where the networks live. Geometry and pasting stay fp32 on the CPU whatever this says."""
+
+    device: "torch.device"
+    dtype: "torch.dtype"
+
+
+def choose_device(name: str | None = None, dtype: str | None = None) -> DeviceChoice:
+    """Choose the device and the number format of the networks.
+
+    `name`: "cpu", "cuda", "cuda:N", "mps", or None for the best one present (cuda, then mps, then cpu).
+    `dtype`: "fp32", "bf16", "fp16", or None: bf16 on a CUDA device that computes it, fp16 on an older one, else fp32.
+    Raises OptionError when the device is unknown or absent, or the format is unknown.
+    """
+    import torch
+
+    device = _device(name)
+    formats = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    if dtype is not None and dtype not in formats:
+        raise OptionError(f"dtype is {dtype!r}, but must be one of {', '.join(formats)}.")
+    if dtype is None:
+        dtype = "fp32"
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                dtype = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return DeviceChoice(device, formats[dtype])
+
+
+def _device(name: str | None) -> "torch.device":
+    import torch
+
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name is None:
+        name = next(kind for kind, there in present.items() if there)
+    kind, _, index = name.partition(":")
+    if kind not in present or (index and not (kind == "cuda" and index.isdigit())):
+        raise OptionError(f"device is {name!r}, but must be cpu, cuda, cuda:N or mps.")
+    if not present[kind]:
+        found = ", ".join(known for known, there in present.items() if there)
+        raise OptionError(f"device is {name!r}, but this machine has only {found}.")
+    if index and int(index) >= torch.cuda.device_count():
+        raise OptionError(f"device is {name!r}, but this machine has {torch.cuda.device_count()} CUDA devices.")
+    return torch.device(name)
