@@ -21,7 +21,8 @@ def choose_device(name: str | None = None, dtype: str | None = None) -> DeviceCh
     """Choose the device and the number format of the networks.
 
     `name`: "cpu", "cuda", "cuda:N", "mps", or None for the best one present (cuda, then mps, then cpu).
-    `dtype`: "fp32", "bf16", "fp16", or None: bf16 on a CUDA device that computes it, fp16 on an older one, else fp32.
+    `dtype`: "fp32", "bf16", "fp16", or None: bf16 on a CUDA device that computes it, fp16 on an older one,
+    fp32 elsewhere.
     Raises OptionError when the device is unknown or absent, or the format is unknown.
     """
     import torch
@@ -54,6 +55,7 @@ def _device(name: str | None) -> "torch.device":
     if not present[kind]:
         found = ", ".join(known for known, there in present.items() if there)
         raise OptionError(f"device is {name!r}, but this machine has only {found}.")
-    if index and int(index) >= torch.cuda.device_count():
-        raise OptionError(f"device is {name!r}, but this machine has {torch.cuda.device_count()} CUDA devices.")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if index and int(index) >= count:
+        raise OptionError(f"device is {name!r}, but this machine has {count} CUDA devices.")
     return torch.device(name)

@@ -1,13 +1,12 @@
 """Every knob of a job: name, type, default, range and meaning, stated once.
 
-The command line, the library and the service read this table; nobody else holds a default. `None` means "not given":
-the model bundle (or the machine) decides.
+The command line, the library and the service read this table; nobody else holds a default. `None` means
+"not given": the model bundle (or the machine) decides.
 """
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 from lipwright.errors import OptionError
 
@@ -19,6 +18,11 @@ GAPS = ("pass", "error")
 PROFILES = ("natural",)
 DTYPES = ("fp32", "bf16", "fp16")
 
+DEFAULT_MODEL = "tiny"
+"""The bundle that ships inside the package."""
+
+Default = int | float | str | bool | None
+
 
 @dataclass(frozen=True)
 class Knob:
@@ -26,7 +30,7 @@ class Knob:
 
     name: str
     type: type[int] | type[float] | type[str] | type[bool]
-    default: int | float | str | bool | None
+    default: Default
     low: float | None
     """Smallest value allowed, or None for no limit."""
     high: float | None
@@ -63,7 +67,8 @@ class Knob:
         kinds = (int, float) if self.type is float else (int,)
         if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
             kind = "a number" if self.type is float else "a whole number"
-            raise OptionError(f"{self.name} is {value!r}, but must be {kind} {self.range_text()}".rstrip() + ".")
+            wanted = f"{kind} {self.range_text()}".rstrip()
+            raise OptionError(f"{self.name} is {value!r}, but must be {wanted}.")
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
             raise OptionError(f"{self.name} is {value!r}, but must be {self.range_text()}.")
 
@@ -84,22 +89,24 @@ def _knob(
     high: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    return field(
-        default=default, metadata={"low": low, "high": high, "choices": choices, "meaning": meaning}
-    )
+    return field(default=default, metadata={"low": low, "high": high, "choices": choices, "meaning": meaning})
 
 
 @dataclass(frozen=True)
 class SyncOptions:
     """The options of one job. Values are checked by `validate`, not at construction."""
 
-    steps: int | None = _knob(None, "Denoising steps; more is slower. Default: the model's own.", low=1, high=1000)
+    steps: int | None = _knob(
+        None, "Denoising steps; more is slower. Default: the model's own.", low=1, high=1000
+    )
     guidance: float | None = _knob(
         None, "How strongly the voice guides the mouth; 1 is off. Default: the model's own.", low=1, high=20
     )
     # 1247 is the seed of the released LatentSync command line.
     seed: int = _knob(1247, "Seed of the noise; the same seed gives the same video.", low=0, high=2**63 - 1)
-    codec: str = _knob("h264", "Video encoder; ffv1 is lossless, auto is NVENC where it opens.", choices=CODECS)
+    codec: str = _knob(
+        "h264", "Video encoder; ffv1 is lossless, auto is NVENC where it opens.", choices=CODECS
+    )
     # 18 is the usual "visually lossless" point of x264 and what the released code writes with.
     crf: int = _knob(18, "Encoder quality; 0 is best, 51 is smallest.", low=0, high=51)
     # Measured: veryfast encodes 1080p 2.7 times as fast as medium at the same crf.
@@ -109,26 +116,24 @@ class SyncOptions:
     shorter: str = _knob("cut_off", "When the voice is shorter than the video.", choices=SHORTER)
     gap: str = _knob("pass", "Frames without a face: pass them through, or stop with an error.", choices=GAPS)
     device: str | None = _knob(None, "cpu, cuda, cuda:N or mps. Default: the best one found.")
-    dtype: str | None = _knob(None, "Number format of the networks. Default: the device's own.", choices=DTYPES)
+    dtype: str | None = _knob(
+        None, "Number format of the networks. Default: the device's own.", choices=DTYPES
+    )
     force: bool = _knob(False, "Replace an existing output, and render what is readable of a damaged file.")
 
     def validate(self) -> None:
-        """Raise OptionError at the first value outside its range; the sentence names the value and the range."""
+        """Raise OptionError at the first value outside its range; the sentence names value and range."""
         for knob in KNOBS:
             knob.check(getattr(self, knob.name))
 
 
 def _table() -> tuple[Knob, ...]:
-    types = get_type_hints(SyncOptions)
-    return tuple(
-        Knob(
-            name=row.name,
-            type=next(kind for kind in get_args(types[row.name]) or (types[row.name],) if kind is not type(None)),
-            default=row.default,
-            **row.metadata,
-        )
-        for row in dataclasses.fields(SyncOptions)
-    )
+    rows = []
+    for name, hint in get_type_hints(SyncOptions).items():
+        kinds = [kind for kind in get_args(hint) or (hint,) if kind is not type(None)]
+        row = SyncOptions.__dataclass_fields__[name]
+        rows.append(Knob(name=name, type=kinds[0], default=cast("Default", row.default), **row.metadata))
+    return tuple(rows)
 
 
 KNOBS: tuple[Knob, ...] = _table()

@@ -1,7 +1,7 @@
 """Progress and cancellation of one job, shared by all its threads.
 
-A stage calls `start`, then `advance` per unit of work; whoever wants to show it passes a listener. Each call is also a
-point where the job can be cancelled, so nothing else has to poll.
+A stage calls `start`, then `advance` per unit of work; whoever wants to show it passes a listener. Each call
+is also a point where the job can be cancelled, so nothing else has to poll.
 """
 
 import threading
@@ -29,8 +29,8 @@ Listener = Callable[[ProgressEvent], None]
 class Progress:
     """Counts the units of each stage, tells the listener, and raises `Cancelled` once `cancel` is set.
 
-    `Progress()` listens to nothing and is never cancelled: the default everywhere. All methods may be called from
-    any thread; the listener is called with one event at a time, from the thread that made the progress.
+    `Progress()` listens to nothing and is never cancelled: the default everywhere. All methods may be called
+    from any thread; the listener is called with one event at a time, from the thread that made the progress.
     """
 
     def __init__(self, listener: Listener | None = None, cancel: threading.Event | None = None) -> None:

@@ -1,0 +1,46 @@
+"""The `lipwright` command: thin doors to the library."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lipwright import __version__
+from lipwright.cli.edge import run_to_exit_code
+from lipwright.cli.flags import with_options
+from lipwright.cli.presenter import presenter
+from lipwright.cli.sync import sync
+from lipwright.cli.weights import weights
+
+app = typer.Typer(
+    name="lipwright",
+    help="A video and a voice in, a lip-synced video out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"lipwright {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """A video and a voice in, a lip-synced video out."""
+
+
+app.command()(with_options(sync))
+app.command()(presenter)
+app.add_typer(weights, name="weights")
+
+
+def run() -> None:
+    """The entry point: run the command that the arguments name, and exit with its code."""
+    sys.exit(run_to_exit_code(app))

@@ -1,0 +1,50 @@
+"""`lipwright sync`: give a video another voice."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lipwright.cli.edge import cancel_on_interrupt
+from lipwright.cli.progress_bar import progress_listener
+from lipwright.errors import OutputError
+from lipwright.options import DEFAULT_MODEL, SyncOptions
+from lipwright.progress import Progress
+
+
+def sync(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video that shows a face.")],
+    audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="The voice: any file with sound.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The video to write.")],
+    options: SyncOptions,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="The model bundle to use.")
+    ] = DEFAULT_MODEL,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was done as JSON.", show_default=False)
+    ] = None,
+) -> None:
+    """Move the lips in VIDEO to the voice in AUDIO; everything but the mouth stays as it was."""
+    if report is not None:
+        check_report_place(report, (video, audio, out), force=options.force)
+    with cancel_on_interrupt() as cancel, progress_listener() as listener:
+        from lipwright.pipeline.engine import Engine
+
+        engine = Engine.load(model, device=options.device, dtype=options.dtype)
+        done = engine.sync(video, audio, out, options, Progress(listener, cancel))
+    for warning in done.warnings:
+        print(f"lipwright: {warning}", file=sys.stderr)
+    if report is not None:
+        report.write_text(done.to_json() + "\n", encoding="utf-8")
+    print(out)
+
+
+def check_report_place(report: Path, others: tuple[Path, ...], *, force: bool) -> None:
+    """Raise OutputError, before any work is done, when the report cannot go to `report`."""
+    if report.resolve() in {other.resolve() for other in others}:
+        raise OutputError(f"The report cannot have the name of another file of this job: {report}.")
+    if not report.parent.is_dir():
+        raise OutputError(f"The folder of the report is missing: {report.parent}; create it first.")
+    if report.is_dir() or (report.exists() and not force):
+        raise OutputError(f"The report exists: {report}; give --force to replace it, or another name.")
