@@ -7,9 +7,8 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
-from lipwright.models.attention import FeedForward
+from lipwright.models.attention import FeedForward, attend
 
 GROUPS = 32  # the released modules ignore the network's own group count
 
@@ -59,7 +58,7 @@ class TemporalAttention(nn.Module):
         q = rearrange(self.to_q(x), pattern, h=self.heads)
         k = rearrange(self.to_k(x), pattern, h=self.heads)
         v = rearrange(self.to_v(x), pattern, h=self.heads)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
+        mixed = attend(q, k, v)
         out: Tensor = self.to_out[0](rearrange(mixed, "(b s) h f d -> b f s (h d)", b=x.shape[0]))
         return out
 
