@@ -4,13 +4,15 @@ This file must parse with any Python 3.8 or later, because an old `python3` may 
 Python that fits, makes the environment with it, and goes on inside.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, NoReturn, Optional, Tuple  # noqa: UP035 - old interpreters start this file
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -60,18 +62,27 @@ def create() -> None:
         run([python, "-m", "venv", "--clear", str(VENV)])
     elif shutil.which("uv"):
         say(f"Creating {VENV.name} with uv")
-        run(["uv", "venv", "--clear", "--seed", "--python", f">={dotted(OLDEST)},<=3.13", str(VENV)])
+        run(
+            [
+                "uv",
+                "venv",
+                "--clear",
+                "--seed",
+                "--python",
+                f">={dotted(OLDEST)},<3.{NEWEST[1] + 1}",
+                str(VENV),
+            ]
+        )
     else:
         stop(
-            f"No Python {dotted(OLDEST)} to {dotted(NEWEST)} with venv was found. Install one, for example with "
-            "`sudo apt install python3.11 python3.11-venv` or `brew install python@3.12`, and run this again. "
-            "(If your python3 is of such a version, what is missing is its venv module: "
-            "`sudo apt install python3-venv`.)"
+            f"No Python {dotted(OLDEST)} to {dotted(NEWEST)} that can make environments was found. "
+            "If your python3 is of such a version, its venv module is missing: `sudo apt install python3-venv`. "
+            "Else install one, for example `brew install python@3.12`, and run this again."
         )
 
 
-def find_python() -> Optional[str]:
-    """A Python of a supported version that can make environments: the running one if it fits, else by name."""
+def find_python() -> str | None:
+    """A Python of a supported version that can make environments: the running one, else by name."""
     names = [f"python3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
     for candidate in [sys.executable, *names, "python3", "python"]:
         path = shutil.which(candidate)
@@ -107,7 +118,7 @@ def install() -> None:
 
 
 def install_torch() -> None:
-    """PyTorch: the default build where there is an NVIDIA GPU and on macOS, else the one without CUDA packages."""
+    """PyTorch: the default build with an NVIDIA GPU and on macOS, else the one without CUDA packages."""
     if installed("torch"):
         return
     if has_nvidia_gpu() or sys.platform == "darwin":
@@ -150,7 +161,7 @@ def has_nvidia_gpu() -> bool:
     return done.returncode == 0 and b"GPU" in done.stdout
 
 
-def development_tools() -> List[str]:
+def development_tools() -> list[str]:
     """The `dev` group of pyproject.toml."""
     import tomllib
 
@@ -169,14 +180,14 @@ def pip(*arguments: str, required: bool = True) -> bool:
     return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def run(command: List[str]) -> None:
+def run(command: list[str]) -> None:
     """Run a command and stop the set-up when it fails; its own output says why."""
     code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     if code != 0:
         sys.exit(code)
 
 
-def dotted(version: Tuple[int, int]) -> str:
+def dotted(version: tuple[int, int]) -> str:
     """(3, 11) as "3.11"."""
     return ".".join(str(part) for part in version)
 
