@@ -76,7 +76,7 @@ def create() -> None:
     else:
         stop(
             f"No Python {dotted(OLDEST)} to {dotted(NEWEST)} that can make environments was found. "
-            "If your python3 is of such a version, its venv module is missing: `sudo apt install python3-venv`. "
+            "If your python3 is of such a version, venv is missing: `sudo apt install python3-venv`. "
             "Else install one, for example `brew install python@3.12`, and run this again."
         )
 

@@ -1,0 +1,69 @@
+"""The table of options: complete, consistent, and refusing what is outside its ranges."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from lipwright.errors import OptionError
+from lipwright.options import KNOBS, SyncOptions
+
+
+def test_the_table_and_the_options_are_the_same() -> None:
+    defaults = SyncOptions()
+    assert [knob.name for knob in KNOBS] == [row.name for row in dataclasses.fields(SyncOptions)]
+    for knob in KNOBS:
+        assert knob.default == getattr(defaults, knob.name)
+        assert knob.meaning.endswith(".")
+        assert "\n" not in knob.meaning
+
+
+def test_the_defaults_are_valid() -> None:
+    SyncOptions().validate()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps", 1),
+        ("guidance", 1),
+        ("guidance", 1.5),
+        ("seed", 0),
+        ("crf", 0),
+        ("crf", 51),
+        ("codec", "ffv1"),
+        ("device", "cuda:1"),
+        ("dtype", None),
+        ("force", True),
+    ],
+)
+def test_values_within_the_range_pass(name: str, value: Any) -> None:
+    dataclasses.replace(SyncOptions(), **{name: value}).validate()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("steps", 0, "from 1 to 1000"),
+        ("steps", 2.5, "a whole number"),
+        ("steps", True, "a whole number"),
+        ("guidance", 0.5, "from 1 to 20"),
+        ("guidance", float("nan"), "a number"),
+        ("guidance", "2", "a number"),
+        ("seed", -1, "from 0"),
+        ("seed", None, "a whole number"),
+        ("crf", 52, "from 0 to 51"),
+        ("codec", "divx", "h264, hevc, ffv1"),
+        ("longer", "stretch", "bounce"),
+        ("dtype", "fp64", "fp32, bf16, fp16"),
+        ("device", "", "a word"),
+        ("force", 1, "true or false"),
+    ],
+)
+def test_values_outside_are_refused_in_one_sentence(name: str, value: Any, said: str) -> None:
+    with pytest.raises(OptionError) as refusal:
+        dataclasses.replace(SyncOptions(), **{name: value}).validate()
+    sentence = str(refusal.value)
+    assert sentence.startswith(f"{name} is {value!r}")
+    assert said in sentence
+    assert "\n" not in sentence
