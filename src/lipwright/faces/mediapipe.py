@@ -17,15 +17,15 @@ from lipwright.errors import WeightsError
 from lipwright.faces.detect import MAX_FACES, MESH_POINTS, Face, FaceReader, Image, Points, box_of, overlap
 
 Float = NDArray[np.float32]
+Tile = tuple[int, int, int, int]  # left, top, right, bottom
 
 INPUT = 192  # side of both networks' input, px
 GRID = 48  # the detector has one anchor in each cell of a 48 x 48 grid: 2304
-DETECTION_SCORE = 0.6  # MediaPipe's own threshold for the full-range model
-MESH_SCORE = 0.5
+DETECTION_SCORE = 0.4  # below MediaPipe's 0.6, which loses some faces that fill the picture: the mesh decides anyway
+MESH_SCORE = 0.5  # measured: real and drawn faces above 0.99, other things below 0.25
 MERGE_OVERLAP = 0.3  # detections that share more than this are one face
 KNOWN_OVERLAP = 0.3  # a detection that shares more than this with a followed face is that face
 CROP_SCALE = 1.5  # mesh crop over face box
-SETTLE_PASSES = 2  # mesh passes on a freshly detected face: the second crop comes from the mesh itself
 EYE_CORNERS = (33, 263)  # outer corners, left and right in the picture
 SMALLEST_FACE_PX = 24.0  # box side below which nothing can be synced
 
@@ -38,6 +38,14 @@ class _Crop:
     y: float
     side: float
     angle: float
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Parts of the frame to show the detector, and the share of its input that each fills."""
+
+    tiles: list[Tile]
+    share: float
 
 
 def load_reader(detector_file: Path, mesh_file: Path) -> FaceReader:
@@ -76,18 +84,24 @@ class MediapipeReader:
         return self._fit_mesh(rgb, _crop_of_mesh(old.points))
 
     def _search(self, rgb: Image, known: Sequence[Face]) -> list[Face]:
-        found = []
-        for crop in self._detect(rgb):
-            half = crop.side / CROP_SCALE / 2
-            box = (crop.x - half, crop.y - half, crop.x + half, crop.y + half)
-            if any(overlap(box, face.box) > KNOWN_OVERLAP for face in known):
-                continue
-            face = self._fit_mesh(rgb, crop)
-            for _ in range(SETTLE_PASSES - 1):
-                face = None if face is None else self._fit_mesh(rgb, _crop_of_mesh(face.points))
-            if face is not None:
-                found.append(face)
-        return found
+        """Faces that are not known yet; the closer looks are taken only while nobody is known or found."""
+        for look in _looks(rgb.shape[1], rgb.shape[0]):
+            rows = [row for tile in look.tiles for row in self._detect_in(rgb, tile, look.share)]
+            rows.sort(key=lambda row: -row[0])
+            crops = [_crop_of_detection(values) for values in _merge(rows)][: 2 * MAX_FACES]
+            found = [face for crop in crops if (face := self._meet(rgb, crop, known)) is not None]
+            if found or known:
+                return found
+        return []
+
+    def _meet(self, rgb: Image, crop: _Crop, known: Sequence[Face]) -> Face | None:
+        """The mesh of a detection that is not one of the known faces; the second crop comes from the mesh itself."""
+        half = crop.side / CROP_SCALE / 2
+        box = (crop.x - half, crop.y - half, crop.x + half, crop.y + half)
+        if any(overlap(box, face.box) > KNOWN_OVERLAP for face in known):
+            return None
+        face = self._fit_mesh(rgb, crop)
+        return None if face is None else self._fit_mesh(rgb, _crop_of_mesh(face.points))
 
     def _fit_mesh(self, rgb: Image, crop: _Crop) -> Face | None:
         """Mesh in one crop, or None when the network sees no face there."""
@@ -105,20 +119,14 @@ class MediapipeReader:
         points = (inside @ to_frame[:, :2].T + to_frame[:, 2] - 0.5).astype(np.float32)
         return Face(points, score, box_of(points))
 
-    def _detect(self, rgb: Image) -> list[_Crop]:
-        """Crops around the faces the detector finds, surest first; small tiles only if the whole shows none."""
-        for tiles in _tile_levels(rgb.shape[1], rgb.shape[0]):
-            rows = [row for tile in tiles for row in self._detect_in(rgb, tile)]
-            if rows:
-                rows.sort(key=lambda row: -row[0])
-                return [_crop_of_detection(values) for values in _merge(rows)][:MAX_FACES]
-        return []
+    def _detect_in(self, rgb: Image, tile: Tile, share: float) -> list[tuple[float, Float]]:
+        """(score, (8, 2) corner coordinates: box corners, then six key points) for each detection in a tile.
 
-    def _detect_in(self, rgb: Image, tile: tuple[int, int, int, int]) -> list[tuple[float, Float]]:
-        """(score, (8, 2) corner coordinates: box corners, then six key points) for each detection in a tile."""
+        The tile is shown in the middle of the network's square, its longer side taking `share` of it.
+        """
         left, top, right, bottom = tile
         part = rgb[top:bottom, left:right]
-        scale = INPUT / max(part.shape[:2])
+        scale = INPUT * share / max(part.shape[:2])
         size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
         small = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         square = np.zeros((INPUT, INPUT, 3), np.uint8)
@@ -138,16 +146,18 @@ class MediapipeReader:
         return found
 
 
-def _tile_levels(width: int, height: int) -> Iterator[list[tuple[int, int, int, int]]]:
-    """The whole frame; if that shows nothing, overlapping squares of 0.6 of the short side (far faces)."""
-    yield [(0, 0, width, height)]
+def _looks(width: int, height: int) -> Iterator[_Look]:
+    """The whole frame; the same from further away (faces that fill it); overlapping squares (far faces)."""
+    whole = (0, 0, width, height)
+    yield _Look([whole], 1.0)
+    yield _Look([whole], 0.55)
     side = int(0.6 * min(width, height))
     if side < INPUT:
         return
     columns, rows = -(-width * 3 // (2 * side)), -(-height * 3 // (2 * side))
     lefts = np.linspace(0, width - side, max(2, columns)).astype(int).tolist()
     tops = np.linspace(0, height - side, max(2, rows)).astype(int).tolist()
-    yield [(left, top, left + side, top + side) for top in tops for left in lefts]
+    yield _Look([(left, top, left + side, top + side) for top in tops for left in lefts], 1.0)
 
 
 def _merge(rows: list[tuple[float, Float]]) -> list[Float]:

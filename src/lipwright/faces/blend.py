@@ -1,0 +1,156 @@
+"""Putting a generated face back: which pixels, how softly, in which colours, with which detail."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.faces.align import Box
+from lipwright.faces.mask import RowMask
+from lipwright.faces.mesh import column, columns, group
+
+Float = NDArray[np.float32]
+
+GRID = 64  # distances are computed on a GRID x GRID raster of the crop: they are smooth, so this is sub-pixel exact
+FEATHER = 0.06  # width of the soft edge, in crop sides
+CHIN_MARGIN = 0.14  # a fully open jaw lowers the chin by about this much of the face height
+CHIN_REST = 0.035  # extension that remains when the source's mouth is wide open already
+EYE_MARGIN = 0.02  # distance kept from the lower lids, in face heights
+_LIDS = (145, 153, 144, 374, 380, 373)
+
+
+def region(
+    points: Float,
+    matrix: Float,
+    mask: RowMask,
+    resolution: int,
+    box: Box,
+    *,
+    chin_margin: float = CHIN_MARGIN,
+    feather: float = FEATHER,
+) -> Float:
+    """How much of each px of `box` is replaced: (h, w) float32 0..1, exactly 0 outside a face-shaped region.
+
+    points: kept mesh points (K, 2) of the frame. matrix: frame px -> R px of the crop. The region is the face
+    outline, its chin moved down by up to `chin_margin` face heights so that the source's and the new chin lie inside,
+    cut by the repainted part of the mask, by the crop's border, and by a line under the eyes. The edge fades within
+    `feather` crop sides, inside the region.
+    """
+    scale = np.float32(GRID / resolution)
+    to_grid = matrix[:, :2] * scale
+    shift = (matrix[:, 2] + 0.5) * scale - 0.5
+    inside = (points @ to_grid.T + shift).astype(np.float32)
+    outline, down, height = _outline(inside, chin_margin)
+    depth = np.minimum(_depth_in_mask(mask), _depth_in_polygon(outline))
+    depth = np.minimum(depth, _depth_below_eyes(inside, down, height))
+    depth /= feather * GRID
+    # frame px -> grid px for every px of the box; outside the crop the depth is negative
+    origin = np.array(box[:2], np.float64)
+    warp = np.concatenate([to_grid, (shift + to_grid @ origin)[:, None]], axis=1).astype(np.float64)
+    size = (box[2] - box[0], box[3] - box[1])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    spread = cv2.warpAffine(depth, warp, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=(-1.0,))
+    return _ease(np.asarray(spread, np.float32))
+
+
+def _ease(depth: Float) -> Float:
+    """Smooth step: 0 at depth <= 0, 1 at depth >= 1."""
+    t = np.clip(depth, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _outline(points: Float, chin_margin: float) -> tuple[Float, Float, float]:
+    """Face outline (36, 2) with the chin moved down; the face's unit downward direction; the face height."""
+    oval = points[group("oval")]
+    top, chin = points[column(10)], points[column(152)]
+    axis = chin - top
+    height = float(np.linalg.norm(axis))
+    down = axis / max(height, 1e-6)
+    open_by = float(np.linalg.norm(points[column(13)] - points[column(14)]))
+    reach = max(chin_margin * height - open_by, CHIN_REST * height)
+    along = (oval - top) @ down / height
+    # nothing moves above the upper lip's height (0.6 of the face), the chin (1) moves by all of it
+    share = _ease(((along - 0.6) / 0.35).astype(np.float32))
+    return (oval + share[:, None] * reach * down).astype(np.float32), down, height
+
+
+def _depth_in_polygon(polygon: Float) -> Float:
+    """Signed distance (GRID, GRID) to a polygon, grid px, positive inside."""
+    y, x = np.mgrid[0:GRID, 0:GRID].astype(np.float32)
+    place = np.stack([x.ravel(), y.ravel()], axis=1)
+    start, stop = polygon, np.roll(polygon, -1, axis=0)
+    edge = stop - start
+    length = np.maximum((edge**2).sum(axis=1), 1e-9)
+    offset_x = place[:, None, 0] - start[None, :, 0]
+    offset_y = place[:, None, 1] - start[None, :, 1]
+    share = np.clip((offset_x * edge[:, 0] + offset_y * edge[:, 1]) / length, 0, 1)
+    away_x, away_y = offset_x - share * edge[:, 0], offset_y - share * edge[:, 1]
+    distance = np.sqrt((away_x**2 + away_y**2).min(axis=1))
+    crosses = (start[:, 1] > place[:, None, 1]) != (stop[:, 1] > place[:, None, 1])
+    rise = np.where(edge[:, 1] == 0, 1e-9, edge[:, 1])
+    inside = (crosses & (offset_x < offset_y / rise * edge[:, 0])).sum(axis=1) % 2 == 1
+    return np.where(inside, distance, -distance).reshape(GRID, GRID).astype(np.float32)
+
+
+def _depth_below_eyes(points: Float, down: Float, height: float) -> Float:
+    """Signed distance to the line EYE_MARGIN under the lower of the two lower lids, positive below."""
+    limit = float((points[columns(*_LIDS)] @ down).max()) + EYE_MARGIN * height
+    y, x = np.mgrid[0:GRID, 0:GRID].astype(np.float32)
+    return np.asarray(x * down[0] + y * down[1] - limit, np.float32)
+
+
+@lru_cache(maxsize=8)
+def _depth_in_mask(mask: RowMask) -> Float:
+    """Distance (GRID, GRID) to the nearest kept px or to the crop's border, grid px; 0 where the mask keeps."""
+    side = 4 * GRID
+    repaint = (mask.keep_bytes(side) < 128).astype(np.uint8)
+    framed = cv2.copyMakeBorder(repaint, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0,))
+    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    centred = np.maximum(np.asarray(distance, np.float32) - 1, 0)  # the outermost repainted px has depth 0
+    small = cv2.resize(centred, (GRID, GRID), interpolation=cv2.INTER_AREA) / 4
+    # at the border itself the depth must vanish however far a sample is from it
+    small[0, :] = small[-1, :] = 0
+    small[:, 0] = small[:, -1] = 0
+    small.setflags(write=False)
+    return np.asarray(small, np.float32)
+
+
+def match_colour(generated: Float, source: Float, alpha: Float) -> Float:
+    """`generated` (h, w, 3) with its low-frequency colour moved to the source's, where the two meet.
+
+    generated, source: float32 0..255 of one box; alpha: their region (h, w). The offset is measured on the soft rim of
+    the region, where the mouth never is, spread over the region by a wide normalised blur, and added.
+    """
+    rim = (alpha * (1 - alpha) * 4)[..., None]
+    total = float(rim.sum())
+    if total < 1:
+        return generated
+    step = max(1, min(alpha.shape) // 64)
+    size = (max(1, alpha.shape[1] // step), max(1, alpha.shape[0] // step))
+    offset = cv2.resize((source - generated) * rim, size, interpolation=cv2.INTER_AREA)
+    weight = cv2.resize(rim, size, interpolation=cv2.INTER_AREA)
+    sigma = 0.15 * max(size)
+    spread = cv2.GaussianBlur(offset, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    share = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    mean = ((source - generated) * rim).sum(axis=(0, 1)) / total
+    # far from any rim the local estimate has no weight and the mean takes over
+    trust = 0.02 * float(share.max())
+    local = (spread + trust * mean) / (share[..., None] + trust)
+    full = cv2.resize(local.astype(np.float32), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(generated + full, np.float32)
+
+
+def carry_detail(source: Float, generated: Float, reconstructed: Float, sigma: float = 6.0) -> Float:
+    """The generated crop with the source's own fine detail where both show the same thing.
+
+    source, generated, reconstructed: (R, R, 3) float32 0..255, the latter the source passed through the same
+    autoencoder. What it lost (source - reconstructed) is added in proportion to
+    exp(-(|generated - reconstructed| low-passed / sigma)^2), sigma in grey levels: skin gets its pores and stubble
+    back, a mouth that changed does not.
+    """
+    radius = max(0.5, source.shape[0] / 64)
+    apart = np.abs(generated - reconstructed).mean(axis=2)
+    apart = cv2.GaussianBlur(apart, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)
+    alike = np.exp(-np.square(apart / sigma))[..., None]
+    return np.asarray(generated + (source - reconstructed) * alike, np.float32)

@@ -1,0 +1,247 @@
+"""Pass 1 over a video: who is the largest face, where it is in each frame, and where shots begin."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.errors import NoFaceError
+from lipwright.faces.detect import Face, FaceReader, Image, Points
+from lipwright.faces.mesh import KEPT, column, keep
+from lipwright.faces.shots import CutFinder
+from lipwright.progress import Progress
+
+STAGE = "track"
+SEARCH_EVERY = 50  # frames between looks for people who came in
+BRIDGE = 3  # gaps of up to so many frames are filled by straight lines
+SMOOTHING = np.exp(-0.5 * np.arange(-2, 3, dtype=np.float64) ** 2)  # Gaussian, sigma 1 frame, over +-2 frames
+SAME_PLACE = 0.8  # a face closer to a person's last place than this (in face sizes) is that person
+SAME_SIZE = 1.6  # and not larger or smaller than by this factor
+JUMP_FACES = 0.06  # a head that moves further in one frame (in face sizes), and
+JUMP_RATIO = 4.0  # so many times further than in the frames around, was cut
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One face through a video of n frames; about 1.2 kB a frame.
+
+    present: (n,) bool. points: (n, K, 2) float32 raw mesh points `mesh.KEPT` in frame px, NaN where absent.
+    cuts: sorted frame numbers at which a new shot starts (0 is not listed). people: faces seen in all.
+    bridged: frames that were filled in because the face was lost for a moment.
+    """
+
+    present: NDArray[np.bool_]
+    points: NDArray[np.float32]
+    cuts: tuple[int, ...]
+    people: int = 1
+    bridged: int = 0
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+    def runs(self) -> list[tuple[int, int]]:
+        """(start, stop) of each stretch of frames with the face and without a cut inside."""
+        starts = set(self.cuts)
+        found: list[tuple[int, int]] = []
+        begin: int | None = None
+        for index, here in enumerate(self.present.tolist()):
+            if begin is not None and (not here or index in starts):
+                found.append((begin, index))
+                begin = None
+            if here and begin is None:
+                begin = index
+        if begin is not None:
+            found.append((begin, len(self)))
+        return found
+
+    def smoothed(self) -> NDArray[np.float32]:
+        """points under a Gaussian over +-2 frames, never across cuts or gaps; shorter at the ends of a run."""
+        out = self.points.copy()
+        for start, stop in self.runs():
+            out[start:stop] = _smooth(self.points[start:stop])
+        return out
+
+    def report(self) -> dict[str, object]:
+        """Figures for a job's report."""
+        heights = np.linalg.norm(self.points[:, column(152)] - self.points[:, column(10)], axis=1)
+        return {
+            "frames": len(self),
+            "frames_with_face": int(self.present.sum()),
+            "frames_bridged": self.bridged,
+            "runs": len(self.runs()),
+            "cuts": list(self.cuts),
+            "people": self.people,
+            "face_height_px": round(float(np.median(heights[self.present])), 1),
+        }
+
+
+@dataclass
+class _Person:
+    """Everything seen of one person within one shot."""
+
+    frames: list[int] = field(default_factory=list)
+    points: list[Points] = field(default_factory=list)
+    sizes: list[float] = field(default_factory=list)
+    place: Points = field(default_factory=lambda: np.zeros(2, np.float32))
+
+    def add(self, frame: int, face: Face) -> None:
+        self.frames.append(frame)
+        self.points.append(keep(face.points))
+        self.sizes.append(_size(face))
+        self.place = _place(face)
+
+    def fits(self, face: Face) -> float:
+        """Distance to a face in face sizes, infinite when it cannot be this person."""
+        size, last = _size(face), self.sizes[-1]
+        if not 1 / SAME_SIZE < size / last < SAME_SIZE:
+            return float("inf")
+        distance = float(np.linalg.norm(_place(face) - self.place)) / max(size, last)
+        return distance if distance < SAME_PLACE else float("inf")
+
+    @property
+    def weight(self) -> float:
+        """Total area over time: what makes a face the main one."""
+        return float(np.square(self.sizes).sum())
+
+
+def follow_face(
+    frames: Iterable[Image],
+    reader: FaceReader,
+    *,
+    progress: Progress | None = None,
+    total: int | None = None,
+    search_every: int = SEARCH_EVERY,
+) -> FaceTrack:
+    """Track the face that is largest over the video.
+
+    frames: (h, w, 3) uint8 RGB in display order, read once. total: number of frames if known, for progress.
+    Raises NoFaceError when no frame shows a face, Cancelled through `progress`.
+    Without knowledge of identities, each shot's largest face is taken to be the speaker.
+    """
+    watch = Progress() if progress is None else progress
+    watch.start(STAGE, total)
+    finder = CutFinder()
+    shots: list[list[_Person]] = [[]]
+    previous: list[Face] = []
+    count = 0
+    for index, rgb in enumerate(frames):
+        if finder.step(rgb):
+            shots.append([])
+            previous = []
+        previous = reader.read(rgb, previous, search=index % search_every == 0)
+        _assign(shots[-1], index, previous)
+        count = index + 1
+        watch.advance(STAGE)
+    chosen = [part for shot in shots for part in _main_person(shot)]
+    if not chosen:
+        raise NoFaceError(
+            f"No face was found in any of the {count} frames of the video; "
+            "use a video in which a face looks towards the camera."
+        )
+    return _build(count, chosen, finder.cuts, people=max(len(shot) for shot in shots))
+
+
+def _build(count: int, chosen: list[_Person], cuts: list[int], people: int) -> FaceTrack:
+    present = np.zeros(count, bool)
+    points = np.full((count, len(KEPT), 2), np.nan, np.float32)
+    for person in chosen:
+        present[person.frames] = True
+        points[person.frames] = person.points
+    bridged = _bridge(present, points, cuts)
+    jumps = _jumps(present, points)
+    return FaceTrack(present, points, tuple(sorted({*cuts, *jumps})), people, bridged)
+
+
+def _assign(people: list[_Person], frame: int, faces: list[Face]) -> None:
+    """Give each face of a frame to the nearest person who fits, or to a new one."""
+    pairs = sorted(
+        (person.fits(face), who, which) for who, person in enumerate(people) for which, face in enumerate(faces)
+    )
+    free_people, free_faces = set(range(len(people))), set(range(len(faces)))
+    for distance, who, which in pairs:
+        if distance < float("inf") and who in free_people and which in free_faces:
+            people[who].add(frame, faces[which])
+            free_people.discard(who)
+            free_faces.discard(which)
+    for which in sorted(free_faces):
+        newcomer = _Person()
+        newcomer.add(frame, faces[which])
+        people.append(newcomer)
+
+
+def _main_person(people: list[_Person]) -> list[_Person]:
+    """The heaviest person of a shot, with later or earlier pieces that can only be the same one."""
+    if not people:
+        return []
+    ranked = sorted(people, key=lambda person: -person.weight)
+    chosen = [ranked[0]]
+    taken = set(ranked[0].frames)
+    usual = float(np.median(ranked[0].sizes))
+    for other in ranked[1:]:
+        alike = 1 / SAME_SIZE < float(np.median(other.sizes)) / usual < SAME_SIZE
+        if alike and taken.isdisjoint(other.frames):
+            chosen.append(other)
+            taken.update(other.frames)
+    return chosen
+
+
+def _bridge(present: NDArray[np.bool_], points: NDArray[np.float32], cuts: list[int]) -> int:
+    """Fill gaps of up to BRIDGE frames in place by straight lines; returns the number of frames filled."""
+    seen = np.flatnonzero(present).tolist()
+    filled = 0
+    for before, after in zip(seen[:-1], seen[1:], strict=True):
+        gap = after - before - 1
+        if not 0 < gap <= BRIDGE or any(before < cut <= after for cut in cuts):
+            continue
+        size = np.ptp(points[before], axis=0).max()
+        if np.abs(points[after] - points[before]).mean() > 0.5 * size:
+            continue
+        for index in range(before + 1, after):
+            share = np.float32((index - before) / (after - before))
+            points[index] = (1 - share) * points[before] + share * points[after]
+            present[index] = True
+            filled += 1
+    return filled
+
+
+def _jumps(present: NDArray[np.bool_], points: NDArray[np.float32]) -> list[int]:
+    """Frames at which the head jumps though the picture as a whole does not (jump cuts before one backdrop)."""
+    if len(present) < 2:
+        return []
+    places = points[:, [column(33), column(263), column(168)]].mean(axis=1)
+    sizes = np.linalg.norm(points[:, column(152)] - points[:, column(10)], axis=1)
+    steps = np.zeros(len(present))
+    steps[1:] = np.linalg.norm(np.diff(places, axis=0), axis=1) / np.maximum(sizes[1:], 1)
+    both = present.copy()
+    both[1:] &= present[:-1]
+    both[0] = False
+    steps[~both] = 0
+    found = []
+    for index in np.flatnonzero(steps > JUMP_FACES).tolist():
+        around = [steps[k] for k in range(max(1, index - 3), min(len(steps), index + 4)) if k != index]
+        if steps[index] > JUMP_RATIO * max(around, default=0.0):
+            found.append(index)
+    return found
+
+
+def _smooth(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(m, K, 2) under SMOOTHING, weights renormalised where the window sticks out."""
+    total = np.zeros(points.shape, np.float64)
+    weight = np.zeros((len(points), 1, 1))
+    for shift, share in zip(range(-2, 3), SMOOTHING.tolist(), strict=True):
+        here = slice(max(0, -shift), min(len(points), len(points) - shift))
+        there = slice(max(0, shift), min(len(points), len(points) + shift))
+        if here.start >= here.stop:
+            continue
+        total[here] += share * points[there]
+        weight[here] += share
+    return (total / weight).astype(np.float32)
+
+
+def _size(face: Face) -> float:
+    return max(face.box[2] - face.box[0], face.box[3] - face.box[1])
+
+
+def _place(face: Face) -> Points:
+    return np.array([(face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2], np.float32)
