@@ -14,9 +14,10 @@ Float = NDArray[np.float32]
 
 GRID = 64  # distances are computed on a GRID x GRID raster of the crop: they are smooth, so this is sub-pixel exact
 FEATHER = 0.06  # width of the soft edge, in crop sides
-CHIN_MARGIN = 0.14  # a fully open jaw lowers the chin by about this much of the face height
-CHIN_REST = 0.035  # extension that remains when the source's mouth is wide open already
+CHIN_MARGIN = 0.16  # true open chin below the mesh's closed one, in face heights (real 0.12, presenters 0.16)
+CHIN_REST = 0.06  # true chin below the mesh's when the mouth is wide open already: it reads too high, more so in beards
 EYE_MARGIN = 0.02  # distance kept from the lower lids, in face heights
+OUTLIER_LEVELS = 25.0  # a colour difference this far from the usual one counts little
 _LIDS = (145, 153, 144, 374, 380, 373)
 
 
@@ -35,13 +36,13 @@ def region(
     points: kept mesh points (K, 2) of the frame. matrix: frame px -> R px of the crop. The region is the face
     outline, its chin moved down by up to `chin_margin` face heights so that the source's and the new chin lie inside,
     cut by the repainted part of the mask, by the crop's border, and by a line under the eyes. The edge fades within
-    `feather` crop sides, inside the region.
+    `feather` crop sides: at the chin beyond the margin, elsewhere inside these limits.
     """
     scale = np.float32(GRID / resolution)
     to_grid = matrix[:, :2] * scale
     shift = (matrix[:, 2] + 0.5) * scale - 0.5
     inside = (points @ to_grid.T + shift).astype(np.float32)
-    outline, down, height = _outline(inside, chin_margin)
+    outline, down, height = _outline(inside, chin_margin, feather * GRID)
     depth = np.minimum(_depth_in_mask(mask), _depth_in_polygon(outline))
     depth = np.minimum(depth, _depth_below_eyes(inside, down, height))
     depth /= feather * GRID
@@ -60,15 +61,18 @@ def _ease(depth: Float) -> Float:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def _outline(points: Float, chin_margin: float) -> tuple[Float, Float, float]:
-    """Face outline (36, 2) with the chin moved down; the face's unit downward direction; the face height."""
+def _outline(points: Float, chin_margin: float, fade: float) -> tuple[Float, Float, float]:
+    """Face outline (36, 2) with the chin moved down; the face's unit downward direction; the face height.
+
+    fade: width of the soft edge in the px of the points, added below the margin so that both chins are opaque.
+    """
     oval = points[group("oval")]
     top, chin = points[column(10)], points[column(152)]
     axis = chin - top
     height = float(np.linalg.norm(axis))
     down = axis / max(height, 1e-6)
     open_by = float(np.linalg.norm(points[column(13)] - points[column(14)]))
-    reach = max(chin_margin * height - open_by, CHIN_REST * height)
+    reach = max(chin_margin * height - open_by, CHIN_REST * height) + fade
     along = (oval - top) @ down / height
     # nothing moves above the upper lip's height (0.6 of the face), the chin (1) moves by all of it
     share = _ease(((along - 0.6) / 0.35).astype(np.float32))
@@ -122,18 +126,22 @@ def match_colour(generated: Float, source: Float, alpha: Float) -> Float:
     generated, source: float32 0..255 of one box; alpha: their region (h, w). The offset is measured on the soft rim of
     the region, where the mouth never is, spread over the region by a wide normalised blur, and added.
     """
-    rim = (alpha * (1 - alpha) * 4)[..., None]
-    total = float(rim.sum())
-    if total < 1:
+    difference = source - generated
+    rim = alpha * (1 - alpha) * 4
+    if float(rim.sum()) < 1:
         return generated
+    usual = np.median(difference[rim > 0.2], axis=0) if (rim > 0.2).any() else np.zeros(3, np.float32)
+    # where old and new chin differ, or hair lies across, the difference says nothing about the light
+    rim = (rim * np.exp(-np.square((difference - usual) / OUTLIER_LEVELS).mean(axis=2)))[..., None]
+    total = max(float(rim.sum()), 1e-3)
     step = max(1, min(alpha.shape) // 64)
     size = (max(1, alpha.shape[1] // step), max(1, alpha.shape[0] // step))
-    offset = cv2.resize((source - generated) * rim, size, interpolation=cv2.INTER_AREA)
+    offset = cv2.resize(difference * rim, size, interpolation=cv2.INTER_AREA)
     weight = cv2.resize(rim, size, interpolation=cv2.INTER_AREA)
     sigma = 0.15 * max(size)
     spread = cv2.GaussianBlur(offset, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     share = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    mean = ((source - generated) * rim).sum(axis=(0, 1)) / total
+    mean = (difference * rim).sum(axis=(0, 1)) / total
     # far from any rim the local estimate has no weight and the mean takes over
     trust = 0.02 * float(share.max())
     local = (spread + trust * mean) / (share[..., None] + trust)
