@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lipwright.models.resnet import layout
+
 
 def attend(
     q: Float[Tensor, "n heads s d"], k: Float[Tensor, "n heads m d"], v: Float[Tensor, "n heads m d"]
@@ -119,5 +121,6 @@ class SpatialTransformer(nn.Module):
         tokens = rearrange(self.proj_in(self.norm(x)), "n c h w -> n (h w) c")
         for block in self.transformer_blocks:
             tokens = block(tokens, audio)
-        out: Tensor = self.proj_out(rearrange(tokens, "n (h w) c -> n c h w", h=height)) + x
+        pixels = rearrange(tokens, "n (h w) c -> n c h w", h=height)
+        out: Tensor = self.proj_out(pixels.contiguous(memory_format=layout(x))) + x
         return out

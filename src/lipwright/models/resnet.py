@@ -1,7 +1,9 @@
 """The convolutional half of the U-Net: group norms that may span frames, residual blocks, resampling.
 
-Frames are folded into the batch, "(b f) c h w", and stay in channels-last memory; in that layout regrouping
-for a norm over all frames is a view, not a copy.
+Frames are folded into the batch, "(b f) c h w". In channels-last memory regrouping them for a norm over all
+frames is a view, not a copy. Which memory layout is used follows the weights (`layout`): channels-last is faster,
+but PyTorch's group norm for it on a CPU loses about three digits on flat pictures (measured, torch 2.13: errors
+of 1e-3 in place of 2e-6), so recorded numbers are checked in the default layout.
 """
 
 import torch
@@ -9,6 +11,13 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+def layout(x: Tensor) -> torch.memory_format:
+    """The memory layout of a 4-D tensor."""
+    if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
+        return torch.contiguous_format
+    return torch.channels_last
 
 
 class FrameGroupNorm(nn.GroupNorm):

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lipwright.models.attention import FeedForward, attend
+from lipwright.models.resnet import layout
 
 GROUPS = 32  # the released modules ignore the network's own group count
 
@@ -104,7 +105,8 @@ class TemporalTransformer(nn.Module):
         tokens = self.proj_in(rearrange(self.norm(x), "(b f) c h w -> b f (h w) c", f=frames))
         for block in self.transformer_blocks:
             tokens = block(tokens)
-        return rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=height) + x
+        pixels = rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=height)
+        return pixels.contiguous(memory_format=layout(x)) + x
 
 
 class TemporalModule(nn.Module):

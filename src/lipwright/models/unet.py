@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lipwright.errors import WeightsError
-from lipwright.models.resnet import FrameGroupNorm
+from lipwright.models.resnet import FrameGroupNorm, layout
 from lipwright.models.unet_blocks import Condition, DownLevel, LayerShape, MidLevel, UpLevel
 
 # Settings of the released configuration files that name a choice we do not offer: only these values work.
@@ -136,8 +136,8 @@ def sinusoid(t: Int[Tensor, " b"], width: int, *, cosine_first: bool, shift: flo
 class UNet3D(nn.Module):
     """Predicts the noise (or velocity) of a window of latents. Key names are the released files'.
 
-    Tensors travel as (b f) c h w in channels-last memory; `model.to(memory_format=torch.channels_last)` puts
-    the weights in the same layout. `gradient_checkpointing` trades a second forward pass for memory.
+    Tensors travel as (b f) c h w in the memory layout of the weights: `model.to(memory_format=
+    torch.channels_last)` is the fast choice. `gradient_checkpointing` trades a second forward pass for memory.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -187,8 +187,8 @@ class UNet3D(nn.Module):
         time = self.embed_time(t.expand(batch), x.dtype)
         tokens = None if audio is None else rearrange(audio, "b f n d -> (b f) n d")
         told = Condition(time, tokens, frames, self.gradient_checkpointing)
-        hidden = rearrange(x, "b c f h w -> (b f) c h w").contiguous(memory_format=torch.channels_last)
-        hidden = self.conv_in(hidden)
+        hidden = rearrange(x, "b c f h w -> (b f) c h w")
+        hidden = self.conv_in(hidden.contiguous(memory_format=layout(self.conv_in.weight)))
         skips = [hidden]
         for down in self.down_blocks:
             hidden, more = down(hidden, told)
