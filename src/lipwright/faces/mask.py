@@ -97,7 +97,6 @@ RELEASED = RowMask(
     ),
 )
 
-# The mask of `tiny`, see align.TINY_TEMPLATE, on the latent grid: from just above the tip of the nose to the bottom edge;
-# beside the mouth and below it the whole width, so that no jaw outline is left from which the opening of the source's
-# mouth could be read.
-TINY_MASK = RowMask(128, ((32, 55, ((8, 119),)), (56, 127, ((0, 127),))))
+# The mask of `tiny`, see align.TINY_TEMPLATE, on the latent grid: everything from the tip of the nose down to the bottom
+# edge, the whole width, so that no jaw outline is left from which the opening of the source's mouth could be read.
+TINY_MASK = RowMask(128, ((32, 127, ((0, 127),)),))
