@@ -82,7 +82,8 @@ class Canvas:
         shape = int((BOTTOM - TOP) / cell_y) + 2, int((RIGHT - LEFT) / cell_x) + 2
         grid = rng.standard_normal(shape).astype(np.float32)
         u, v = (self.x - LEFT) / np.float32(cell_x), (self.y - TOP) / np.float32(cell_y)
-        return sample(grid, u, v) * np.float32(1.25)
+        way = cv2.INTER_CUBIC if cell_x * self.density > 3.0 else cv2.INTER_LINEAR
+        return np.asarray(cv2.remap(grid, u, v, way, borderMode=cv2.BORDER_REPLICATE)) * np.float32(1.25)
 
     def strands(self, rng: np.random.Generator, across: Map, along: Map, cells: int = 256) -> Map:
         """Noise (h, w) that varies once per unit of `across` and of `along`; used for hair."""

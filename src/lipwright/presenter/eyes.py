@@ -7,7 +7,7 @@ from lipwright.presenter.identity import Identity
 from lipwright.presenter.pose import Pose
 from lipwright.presenter.surface import Surface
 
-IRIS = 0.090
+IRIS = 0.095
 """Radius of the iris in face units: 6 mm on a face 135 mm wide."""
 
 
@@ -58,10 +58,10 @@ def _draw_eye(part: Surface, who: Identity, pose: Pose, side: float, blink: floa
 def _draw_ball(part: Surface, who: Identity, pose: Pose, side: float, hole: Map, lid: Map, u: Map) -> None:
     eyes = who.eyes
     centre_x = side * (eyes.x - 0.005) + 0.075 * float(np.clip(pose.gaze_x, -1, 1))
-    centre_y = -0.018 + 0.040 * float(np.clip(pose.gaze_y, -1, 1))
+    centre_y = -0.020 + 0.040 * float(np.clip(pose.gaze_y, -1, 1))
     dx, dy = part.x - np.float32(centre_x), part.y - np.float32(centre_y)
     reach = np.hypot(dx, dy)
-    white = np.broadcast_to(np.array([0.70, 0.665, 0.645], np.float32), (*u.shape, 3)).copy()
+    white = np.broadcast_to(np.array([0.60, 0.575, 0.560], np.float32), (*u.shape, 3)).copy()
     pink = np.array([0.52, 0.27, 0.25], np.float32)
     white += (pink - white) * (smooth(-0.72, -1.0, u) * 0.8 + 0.25 * smooth(0.75, 1.0, u))[..., None]
     iris = np.asarray(eyes.iris, np.float32)

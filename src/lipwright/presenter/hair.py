@@ -32,10 +32,10 @@ class Style:
 
 STYLES = {
     "bald": Style(0, 0, -9),
-    "buzz": Style(0.022, 0.010, -0.94, 0.06, ragged=0.012, cover=0.86, burns=0.10),
-    "crop": Style(0.11, 0.035, -0.90, 0.04, ragged=0.035),
-    "parted": Style(0.15, 0.045, -0.93, 0.05, parted=0.42, swept=0.16, ragged=0.03),
-    "quiff": Style(0.20, 0.030, -0.95, 0.08, parted=0.20, swept=-0.05, wave=0.4, ragged=0.02),
+    "buzz": Style(0.022, 0.010, -0.89, 0.06, ragged=0.012, cover=0.86, burns=0.10),
+    "crop": Style(0.11, 0.035, -0.85, 0.04, ragged=0.035),
+    "parted": Style(0.15, 0.045, -0.88, 0.05, parted=0.42, swept=0.16, ragged=0.03),
+    "quiff": Style(0.20, 0.030, -0.90, 0.08, parted=0.20, swept=-0.05, wave=0.4, ragged=0.02),
     "receding": Style(0.06, 0.040, -1.02, 0.22, ragged=0.03, burns=0.2),
     "curls": Style(0.20, 0.10, -0.86, 0.02, curl=1.0, ragged=0.06),
     "afro": Style(0.34, 0.30, -0.92, 0.0, curl=1.6, ragged=0.03, burns=0.30),
@@ -44,8 +44,8 @@ STYLES = {
     "fringe": Style(0.12, 0.10, -0.47, 0.0, 0.66, 0.4, ragged=0.05, length=1.9, width=1.20),
     "long": Style(0.11, 0.09, -0.95, 0.0, 0.12, 0.4, parted=0.05, ragged=0.02, length=3.4, width=1.22),
     "waves": Style(0.14, 0.14, -0.93, 0.0, 0.22, 0.4, parted=0.28, swept=0.12, wave=1.0, length=3.4, width=1.36),
-    "bun": Style(0.07, 0.035, -0.93, 0.03, 0.60, 0.22, ragged=0.015, back="bun"),
-    "ponytail": Style(0.08, 0.045, -0.92, 0.02, 0.55, 0.24, parted=0.30, swept=0.10, back="tail"),
+    "bun": Style(0.07, 0.035, -0.88, 0.03, 0.60, 0.22, ragged=0.015, back="bun"),
+    "ponytail": Style(0.08, 0.045, -0.87, 0.02, 0.55, 0.24, parted=0.30, swept=0.10, back="tail"),
 }
 """The haircuts by name; lengths judged by eye on rendered sheets."""
 
@@ -93,18 +93,36 @@ def _grain(canvas: Canvas, who: Identity, style: Style, rng: np.random.Generator
     part = _parting(who, style)
     spread = np.sqrt(np.clip((y + 1.62) / 1.5, 0.02, 1.0))
     bend = canvas.noise(rng, 0.35) * 0.035 + style.wave * (
-        0.055 * np.sin(y * 8.5 + 2.0 * canvas.noise(rng, 0.8)) * smooth(-1.2, 0.2, y) + 0.05 * canvas.noise(rng, 0.22)
+        0.045 * np.sin(y * 8.5 + 1.5 * canvas.noise(rng, 0.9)) * smooth(-1.2, 0.2, y) + 0.012 * canvas.noise(rng, 0.22)
     )
     u = (x - part) / spread + bend
     fine = canvas.strands(rng, u * 70.0 + 128.0, y * 2.2 + 40.0)
     wide = canvas.strands(rng, u * 22.0 + 128.0, y * 1.3 + 90.0)
     strands = 0.60 * fine + 0.62 * wide
     if style.curl > 0:
-        size = 0.115 / style.curl
-        twist = canvas.noise(rng, size) + 0.5 * canvas.noise(rng, size * 0.5)
-        rings = np.sin(3.4 * twist + 1.2 * canvas.noise(rng, size * 1.6))
-        strands = 0.30 * fine * (style.curl < 1.5) + 0.95 * rings + 0.35 * canvas.noise(rng, 0.02)
+        spiral = _curls(canvas, rng, 0.125 / style.curl)
+        strands = 0.20 * fine * (style.curl < 1.5) + 0.75 * spiral + 0.30 * canvas.noise(rng, 0.022) + 0.3 * canvas.noise(rng, 0.16)
     return np.asarray(strands, np.float32)
+
+
+def _curls(canvas: Canvas, rng: np.random.Generator, size: float) -> Map:
+    """Little spirals (h, w) round scattered centres, `size` face units apart; about -1..1."""
+    u, v = (canvas.x + 4.0) / np.float32(size), (canvas.y + 4.0) / np.float32(size)
+    count = int(9.0 / size)
+    jitter = rng.uniform(-0.42, 0.42, (2, count, count)).astype(np.float32)
+    phase = rng.uniform(0.0, 6.28, (count, count)).astype(np.float32)
+    column, row = np.floor(u).astype(int), np.floor(v).astype(int)
+    best, angle = np.full_like(u, 9.0), np.zeros_like(u)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            i, j = row + down, column + right
+            du = u - (j + np.float32(0.5) + jitter[0][i, j])
+            dv = v - (i + np.float32(0.5) + jitter[1][i, j])
+            reach = np.hypot(du, dv)
+            nearer = reach < best
+            best = np.where(nearer, reach, best)
+            angle = np.where(nearer, np.arctan2(dv, du) + phase[i, j], angle)
+    return np.asarray(0.75 * np.sin(angle + 9.0 * best) + 1.1 * (0.45 - best), np.float32)
 
 
 def _hairline(x: Map, who: Identity, style: Style) -> Map:
@@ -114,7 +132,10 @@ def _hairline(x: Map, who: Identity, style: Style) -> Map:
     line = style.line - style.temple * np.exp(-0.5 * ((s - 0.46) / 0.17) ** 2)
     away = (x - part) * -np.sign(part) if part != 0 else s
     line = line + style.swept * (np.power(np.clip(away, 0, 1.6), 0.8) - 0.25 * smooth(0.3, 0.0, np.abs(away)))
-    fall = smooth(style.slope, 0.97, s) if style.slope > 0.4 else np.power(np.clip((np.abs(x - part)) / 0.90, 0, 1), 1.9)
+    if style.slope > 0.4:
+        fall = np.power(np.clip(s / 0.965, 0, 1.02), 2.2 + 6.0 * (style.slope - 0.4))
+    else:
+        fall = np.power(np.clip(np.abs(x - part) / np.where(x > part, 0.95 - part, 0.95 + part), 0, 1), 2.4)
     return np.asarray(line + (style.burns - line) * fall, np.float32)
 
 
@@ -157,7 +178,7 @@ def _back(canvas: Canvas, who: Identity, head: Head, style: Style, grain: Map) -
     pixel = 0.75 / canvas.density
     if style.length:
         sides = smooth(-pixel, pixel * 2, _long_width(y, style) - 0.03 - np.abs(x) + 0.02 * grain)
-        return np.asarray(sides * smooth(-0.9, -0.5, y) * smooth(-0.02, 0.08, style.length + 0.05 - y + 0.05 * grain), np.float32)
+        return np.asarray(sides * smooth(-0.55, -0.15, y) * smooth(-0.02, 0.08, style.length + 0.05 - y + 0.05 * grain), np.float32)
     if style.back == "bun":
         reach = np.hypot(x / 0.36, (y + 1.52) / 0.27)
         return np.asarray(smooth(1.0 + pixel * 3, 1.0 - pixel * 3, reach + 0.03 * grain), np.float32)

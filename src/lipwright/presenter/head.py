@@ -73,22 +73,23 @@ def model_head(canvas: Canvas, who: Identity) -> Head:
     base = 0.80 * np.power(np.clip(1.0 - np.power(rho, 2.7), 0.0, 1.0), 0.62)
     nose = _nose(x, y, who.shape)
     height = base + nose + _relief(canvas, who) + _folds(x, y, who)
-    return Head(distance, rho, canvas.soften(height, 0.008), _depth(canvas, who, nose))
+    return Head(distance, rho, canvas.soften(height, 0.018), _depth(canvas, who, nose))
 
 
 def _nose(x: Map, y: Map, shape: Shape) -> Map:
     """Bridge, tip and wings."""
     base, wide = shape.nose_length, shape.nose_width
     along = np.clip((y + 0.12) / (base + 0.06), 0.0, 1.15)
-    rise = (0.055 + 0.215 * np.power(along, 1.35)) * shape.nose_height
-    rise += 0.035 * shape.nose_hump * np.exp(-0.5 * ((along - 0.42) / 0.16) ** 2)
-    width = (0.085 + 0.035 * along + 0.02 * np.exp(-0.5 * ((along - 0.4) / 0.2) ** 2)) * wide
-    ends = smooth(-0.34, 0.05, y) * smooth(base + 0.035, base - 0.085, y + 0.35 * x * x)
-    bridge = rise * np.exp(-np.power(np.abs(x) / width, 2.2) * 0.6) * ends
-    tip = 0.10 * shape.nose_tip * bump(x, y, 0.0, base - 0.115, 0.088 * wide, 0.085)
-    wing_y = base - 0.065
-    u, v = (np.abs(x) - 0.165 * wide) / (0.088 * wide), (y - wing_y) / 0.088
-    wing = 0.135 * np.power(np.clip(1.0 - 0.5 * (u * u + v * v), 0.0, 1.0), 1.5)
+    rise = (0.045 + 0.190 * np.power(along, 1.4)) * shape.nose_height
+    rise += 0.030 * shape.nose_hump * np.exp(-0.5 * ((along - 0.42) / 0.16) ** 2)
+    width = (0.082 + 0.040 * along) * wide
+    ends = smooth(-0.40, 0.12, y) * smooth(base + 0.055, base - 0.17, y + 0.9 * x * x)
+    bridge = rise * np.exp(-0.62 * np.power(np.abs(x) / width, 2.0)) * ends
+    bridge += 0.045 * bump(x, y, 0.0, 0.32, 0.17 * wide, 0.24)
+    tip = 0.105 * shape.nose_tip * bump(x, y, 0.0, base - 0.105, 0.092 * wide, 0.078)
+    wing_y = base - 0.068
+    u, v = (np.abs(x) - 0.160 * wide) / (0.085 * wide), (y - wing_y) / 0.080
+    wing = 0.115 * np.power(np.clip(1.0 - 0.42 * (u * u + v * v), 0.0, 1.0), 1.6)
     return bridge + tip + wing
 
 

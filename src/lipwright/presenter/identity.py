@@ -183,8 +183,8 @@ def _draw_shape(rng: np.random.Generator, feminine: bool) -> Shape:
     f = 1.0 if feminine else 0.0
     return Shape(
         cheeks=_near(rng, 0.985, 0.025),
-        jaw=_near(rng, 0.99 - 0.07 * f, 0.04),
-        chin_width=_near(rng, 1.0 - 0.14 * f, 0.09),
+        jaw=_near(rng, 1.0 - 0.045 * f, 0.04),
+        chin_width=_near(rng, 1.03 - 0.10 * f, 0.08),
         chin_y=_near(rng, 1.70 - 0.06 * f, 0.045),
         skull=_near(rng, 1.0, 0.02),
         brow_ridge=_near(rng, 0.95 - 0.65 * f, 0.2),
@@ -203,7 +203,7 @@ def _draw_shape(rng: np.random.Generator, feminine: bool) -> Shape:
 def _draw_skin(rng: np.random.Generator, feminine: bool, tone: int, age: float) -> Skin:
     pale = tone <= 3
     return Skin(
-        albedo=_tinted(rng, SKINS[tone], 4.0),
+        albedo=_tinted(rng, [0.965 * v for v in SKINS[tone]], 4.0),
         blush=float(rng.uniform(0.25, 0.8 if feminine else 0.6)),
         freckles=float(rng.uniform(0.35, 1.0)) if pale and rng.random() < 0.25 else 0.0,
         mole_x=float(rng.uniform(-0.7, 0.7)),
@@ -221,15 +221,15 @@ def _draw_eyes(rng: np.random.Generator, feminine: bool, tone: int, brow: Colour
     return Eyes(
         x=_near(rng, 0.432, 0.015),
         half_width=_near(rng, 0.212 + 0.008 * f, 0.008),
-        upper=_near(rng, 0.098 + 0.012 * f, 0.010),
+        upper=_near(rng, 0.101 + 0.010 * f, 0.008),
         lower=_near(rng, 0.058, 0.006),
-        tilt=_near(rng, 0.035, 0.035),
+        tilt=_near(rng, 0.018, 0.022),
         iris=_tinted(rng, shades[int(rng.integers(len(shades)))], 6.0),
         lashes=_near(rng, 0.45 + 0.45 * f, 0.08),
         makeup=float(rng.uniform(0.0, 0.7)) * f,
         brow_y=_near(rng, -0.30 - 0.03 * f, 0.02),
-        brow_thickness=_near(rng, 0.062 - 0.020 * f, 0.008),
-        brow_arch=_near(rng, 0.045 + 0.03 * f, 0.02),
+        brow_thickness=_near(rng, 0.062 - 0.014 * f, 0.008),
+        brow_arch=_near(rng, 0.035 + 0.02 * f, 0.015),
         brow_colour=brow,
     )
 
@@ -248,7 +248,7 @@ def _draw_mouth(rng: np.random.Generator, feminine: bool, skin: Colour, chin_y: 
         upper=_near(rng, 0.098 + 0.018 * f, 0.014),
         lower=_near(rng, 0.135 + 0.018 * f, 0.016),
         bow=_near(rng, 1.0 + 0.2 * f, 0.2),
-        smile=_near(rng, 0.35, 0.3),
+        smile=_near(rng, 0.95, 0.25),
         colour=(float(base[0]), float(base[1]), float(base[2])),
         gloss=float(rng.uniform(0.25, 0.6)) + 0.35 * f,
         teeth=(white, white * float(rng.uniform(0.93, 0.97)), white * float(rng.uniform(0.80, 0.92))),

@@ -9,8 +9,8 @@ from lipwright.presenter.canvas import Map, smooth
 from lipwright.presenter.identity import Identity, Mouth
 from lipwright.presenter.surface import Surface
 
-JAW_DROP = 0.32
-"""Drop of the chin at jaw 1 in face units: about 21 mm on a face 135 mm wide, a wide opening in speech."""
+JAW_DROP = 0.30
+"""Drop of the chin at jaw 1 in face units: about 20 mm on a face 135 mm wide, a wide opening in speech."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Lips:
     def seam(self, t: Map) -> Map:
         """Where the closed lips would meet."""
         bow = 0.014 * self.traits.bow * (np.exp(-0.5 * (t / 0.17) ** 2) - 0.45 * np.exp(-0.5 * ((np.abs(t) - 0.42) / 0.2) ** 2))
-        return self.traits.y + bow * (1.0 - self.roundness) + (self.corner - 0.045 * self.smile) * t * t
+        return self.traits.y + bow * (1.0 - self.roundness) * (1.0 - 0.6 * min(1.0, 6.0 * self.opening)) + (self.corner - 0.042 * self.smile) * t * t
 
     def _arch(self, t: Map) -> Map:
-        power = 0.78 - 0.22 * self.roundness
+        power = 0.80 - 0.18 * min(1.0, self.opening * 4.0) - 0.12 * self.roundness
         return np.power(np.clip(1.0 - t * t, 0.0, 1.0), power)
 
     def upper_inner(self, t: Map) -> Map:
@@ -58,13 +58,13 @@ class Lips:
     def upper_outer(self, t: Map) -> Map:
         """Upper edge of the upper lip's red, with the cupid's bow."""
         s = np.abs(t)
-        body = np.power(np.clip(1.0 - np.power(s, 1.55), 0, 1), 1.05)
+        body = np.power(np.clip(1.0 - np.power(s, 1.55 + 0.6 * self.roundness), 0, 1), 1.05 - 0.5 * self.roundness)
         dip = 0.20 * self.traits.bow * np.exp(-0.5 * (s / 0.11) ** 2) - 0.10 * self.traits.bow * np.exp(-0.5 * ((s - 0.24) / 0.12) ** 2)
         return self.upper_inner(t) - self.upper * body * (1.0 - dip * (1.0 - 0.5 * self.roundness))
 
     def lower_outer(self, t: Map) -> Map:
         """Lower edge of the lower lip's red."""
-        body = np.power(np.clip(1.0 - np.power(np.abs(t), 2.3), 0, 1), 0.95)
+        body = np.power(np.clip(1.0 - np.power(np.abs(t), 2.3), 0, 1), 0.95 - 0.45 * self.roundness)
         return self.lower_inner(t) + self.lower * body
 
 
@@ -77,7 +77,7 @@ def shape_lips(who: Identity, parameters: NDArray[np.float32]) -> Lips:
     free = (1.0 - shut) * (1.0 - 0.80 * tuck)
     drop = JAW_DROP * jaw
     lift = (0.030 * jaw + 0.050 * teeth + 0.012 * tongue) * (1.0 - shut) * (1.0 - 0.4 * roundness) + 0.040 * tuck * (1.0 - shut)
-    fall = (0.96 * drop + 0.030 * teeth + 0.055 * tongue + 0.020 * roundness) * free + 0.018 * tuck * (1.0 - shut)
+    fall = (0.96 * drop + 0.030 * teeth + 0.070 * tongue + 0.020 * roundness) * free + 0.018 * tuck * (1.0 - shut)
     half = traits.half_width * (1.0 + 0.20 * width - 0.36 * roundness - 0.07 * jaw + 0.03 * press)
     thin = (1.0 - 0.62 * shut) * (1.0 - 0.10 * max(width, 0.0)) * (1.0 + 0.28 * roundness) * (1.0 - 0.10 * jaw)
     return Lips(
@@ -212,6 +212,6 @@ def _tongue(part: Surface, lips: Lips, x: Map, picture: Map) -> None:
     edge = tip + (0.10 + 0.10 * lips.tongue) * np.square(x / wide) + 0.008 * np.exp(-0.5 * (x / 0.03) ** 2)
     alpha = part.edge(part.y - edge, 1.6)
     inside = np.clip((part.y - edge) / 0.10, 0.0, 1.0)
-    pink = np.array([0.46, 0.155, 0.15], np.float32) * np.float32(0.72 + 0.42 * lips.tongue)
+    pink = np.array([0.52, 0.18, 0.175], np.float32) * np.float32(0.72 + 0.42 * lips.tongue)
     tone = 0.70 + 0.55 * inside - 0.45 * np.square(inside) - 0.10 * np.exp(-0.5 * (x / 0.022) ** 2)
     picture += (pink * tone[..., None] - picture) * alpha[..., None]

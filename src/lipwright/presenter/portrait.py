@@ -149,7 +149,7 @@ class Portrait:
         aside = round(-0.05 * np.sign(self.identity.setting.key_x) * stance.unit_px)
         moved = np.roll(distance, (down, aside), (0, 1))
         near = np.clip(0.5 - moved * np.float32(1.0 / 0.34), 0.0, 1.0)
-        return 1.0 - np.float32(0.62) * near * near * (3.0 - 2.0 * near)
+        return 1.0 - np.float32(0.70) * near * near * (3.0 - 2.0 * near)
 
     def _over(self, picture: Map, layer: Map, x: Map, y: Map) -> None:
         """Lay a layer (premultiplied, h, w, 4) over the picture in place."""

@@ -32,21 +32,23 @@ def paint_skin(canvas: Canvas, who: Identity, head: Head, shadow: Map) -> Skin:
     if cover is not None:
         paint(albedo, who.hair.beard_colour, cover)
     _paint_brows(canvas, who, rng, albedo)
-    relief = head.height + 0.0010 * who.skin.speckle * pores
+    relief = head.height + 0.00055 * who.skin.speckle * pores
     if cover is not None and who.hair.beard != "stubble":
         relief = relief + 0.015 * canvas.soften(cover, 0.03) + 0.006 * cover
     gx, gy = canvas.slopes(relief)
     sky = _open_sky(canvas, who, head) * (1.0 - shadow)
-    oily = 0.40 + 0.5 * bump(x, y, 0.0, 0.45, 0.14, 0.3) + 0.45 * bump(x, y, 0.0, -0.62, 0.5, 0.26)
+    oily = 0.40 + 0.35 * bump(x, y, 0.0, who.shape.nose_length - 0.13, 0.09, 0.09) + 0.45 * bump(x, y, 0.0, -0.62, 0.5, 0.26)
     oily += 0.35 * pair(x, y, 0.55, 0.36, 0.2, 0.14) + 0.2 * bump(x, y, 0.0, who.shape.chin_y - 0.2, 0.15, 0.12)
-    shine = oily * who.skin.shine * (1.0 + 0.18 * pores) * (1.0 - 0.8 * shadow)
+    light = 0.55 + 0.45 * min(1.0, float(np.mean(who.skin.albedo)) / 0.4)
+    shine = oily * who.skin.shine * light * (1.0 + 0.10 * pores) * (1.0 - 0.8 * shadow)
     if cover is not None:
         shine = shine * (1.0 - 0.8 * cover)
     limit = np.float32(2.2)
+    steep = -2.2 + 1.25 * bump(x, y, 0.0, who.shape.nose_length, 0.26, 0.12)
     return Skin(
         albedo.astype(np.float32),
         np.clip(gx, -limit, limit),
-        np.clip(gy, -limit, limit),
+        np.clip(gy, steep, limit).astype(np.float32),
         sky.astype(np.float32),
         shine.astype(np.float32),
     )
@@ -82,7 +84,7 @@ def _marks(canvas: Canvas, who: Identity, rng: np.random.Generator, albedo: Map)
     brown = np.asarray(skin.albedo, np.float32) * np.array([0.66, 0.50, 0.40], np.float32)
     if skin.freckles > 0:
         place = pair(x, y, 0.42, 0.36, 0.28, 0.18) + bump(x, y, 0.0, 0.35, 0.16, 0.2) + 0.2 * bump(x, y, 0, -0.6, 0.6, 0.3)
-        spots = smooth(1.05, 1.8, canvas.noise(rng, 0.032)) + 0.7 * smooth(1.1, 1.9, canvas.noise(rng, 0.05))
+        spots = smooth(1.05, 1.8, canvas.noise(rng, 0.032)) + 0.4 * smooth(1.1, 1.9, canvas.noise(rng, 0.04))
         paint(albedo, brown, np.clip(0.7 * skin.freckles * place * spots, 0, 0.8))
     if skin.mole > 0:
         reach = np.hypot(x - skin.mole_x, y - skin.mole_y)
@@ -104,7 +106,7 @@ def beard_cover(canvas: Canvas, who: Identity, rng: np.random.Generator) -> Map 
     ring = smooth(0.09, 0.03, np.abs(np.hypot(x / 0.44, (y - lips - 0.08) / 0.40) - 1.0) * 0.42)
     # The cheek line sags between the ear and the moustache; below it everything is beard.
     cheek_line = lips - 0.06 - 0.55 * smooth(0.50, 0.98, side) + 0.10 * np.exp(-0.5 * ((side - 0.5) / 0.14) ** 2)
-    jawline = smooth(-0.08, 0.10, y - cheek_line) * smooth(0.33, 0.46, np.hypot(x, (y - lips - 0.05) * 1.5))
+    jawline = smooth(-0.08, 0.10, y - cheek_line) * smooth(0.27, 0.40, np.hypot(x, (y - lips - 0.05) * 1.5))
     growth = canvas.noise(rng, 0.02)
     hairs = canvas.noise(rng, 0.011, 0.045) + 0.6 * canvas.noise(rng, 0.025, 0.06)
     if kind == "stubble":
@@ -118,7 +120,8 @@ def beard_cover(canvas: Canvas, who: Identity, rng: np.random.Generator) -> Map 
     else:
         place = np.maximum.reduce([moustache, jawline, chin_part, soul])
     edge = canvas.soften(place.astype(np.float32), 0.02)
-    return np.asarray(smooth(0.18, 0.72, edge + 0.13 * hairs * (1.2 - edge)) * np.clip(0.90 + 0.11 * hairs, 0.5, 1.0), np.float32)
+    ragged = edge + 0.13 * hairs * (1.2 - edge) * smooth(0.02, 0.25, edge)
+    return np.asarray(smooth(0.18, 0.72, ragged) * np.clip(0.90 + 0.11 * hairs, 0.5, 1.0), np.float32)
 
 
 def _paint_brows(canvas: Canvas, who: Identity, rng: np.random.Generator, albedo: Map) -> None:
@@ -126,11 +129,12 @@ def _paint_brows(canvas: Canvas, who: Identity, rng: np.random.Generator, albedo
     side = np.abs(canvas.x)
     u = (side - 0.165) / 0.53
     inside = np.clip(u, 0.0, 1.0)
-    middle = eyes.brow_y - eyes.brow_arch * (np.sin(np.pi * np.power(inside, 1.25)) - 0.25) + 0.05 * np.power(inside, 3) + 0.02
-    half = eyes.brow_thickness * (0.55 + 0.75 * np.power(inside, 0.5) - 1.05 * np.power(inside, 2.2))
+    arch = np.sin(0.5 * np.pi * np.clip(inside / 0.62, 0, 1)) - 1.5 * np.square(np.clip((inside - 0.62) / 0.38, 0, 1))
+    middle = eyes.brow_y + 0.015 - eyes.brow_arch * (arch - 0.35)
+    half = eyes.brow_thickness * (0.72 + 0.50 * np.power(inside, 0.5) - 1.02 * np.power(inside, 2.4))
     half = np.maximum(half, 0.006)
     level = (canvas.y - middle) / half
-    slant = u * 26.0 + level * (2.2 - 2.6 * inside) * np.sign(1.0)
+    slant = u * 26.0 + level * (2.2 - 2.6 * inside) 
     hairs = canvas.strands(rng, slant + 60.0 * (canvas.x > 0), level * 0.9 + 100.0)
     body = smooth(1.25, 0.35, np.abs(level) + 0.22 * hairs) * smooth(-0.06, 0.10, u) * smooth(1.08, 0.86, u)
     paint(albedo, eyes.brow_colour, np.clip(body * (0.78 + 0.16 * hairs), 0.0, 0.94))
@@ -143,7 +147,7 @@ def _open_sky(canvas: Canvas, who: Identity, head: Head) -> Map:
     hollow = canvas.soften(head.height, 0.10) - canvas.soften(head.height, 0.02)
     sky = 1.0 - np.clip(4.0 * hollow, -0.06, 0.34)
     sky -= 0.22 * pair(x, y, eyes.x - 0.08, -0.10, 0.17, 0.05)
-    sky -= 0.16 * bump(x, y, 0.0, base + 0.045, 0.17 * wide, 0.035)
+    sky -= 0.10 * bump(x, y, 0.0, base + 0.045, 0.17 * wide, 0.035)
     sky -= 0.12 * bump(x, y, 0.0, who.mouth.y + who.mouth.lower + 0.075, 0.17, 0.04)
     # Alar crease: an arc round the outside of each wing.
     arc = np.hypot((side - 0.150 * wide) / 1.0, (y - base + 0.075) / 0.95) - 0.118 * wide

@@ -76,8 +76,8 @@ def unmove(x: Map, y: Map, lips: Lips, brow: float) -> tuple[Map, Map]:
     rest_x = x * (1.0 + np.float32(0.10 * lips.drop) * share)
     side = np.abs(x)
     pull = lips.half_width - lips.traits.half_width
-    near = np.exp(-0.5 * (np.square((side - 0.40) / 0.24) + np.square((y - lips.seam(np.float32(1.0))) / 0.22)))
-    rest_x = rest_x - np.sign(x) * np.clip(side * 4.0, 0, 1) * np.float32(0.75 * pull) * near
+    near = np.exp(-0.5 * (np.square((side - 0.38) / 0.18) + np.square((y - lips.seam(np.float32(1.0))) / 0.22)))
+    rest_x = rest_x - np.sign(x) * np.clip(side * 4.0, 0, 1) * np.float32(0.65 * pull) * near
     cheek = np.exp(-0.5 * (np.square((side - 0.52) / 0.22) + np.square((y - 0.60) / 0.20)))
     rest_y = rest_y + np.float32(0.30 * max(pull, 0.0)) * cheek
     if brow:
