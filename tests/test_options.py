@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from lipwright.device import choose_device
 from lipwright.errors import OptionError
-from lipwright.options import KNOBS, SyncOptions
+from lipwright.media import codecs, timeline
+from lipwright.options import CODECS, DTYPES, KNOBS, LONGER, SHORTER, SyncOptions
 
 
 def test_the_table_and_the_options_are_the_same() -> None:
@@ -67,3 +69,10 @@ def test_values_outside_are_refused_in_one_sentence(name: str, value: Any, said:
     assert sentence.startswith(f"{name} is {value!r}")
     assert said in sentence
     assert "\n" not in sentence
+
+
+def test_the_choices_are_those_that_the_code_knows() -> None:
+    assert set(CODECS) == {*codecs.CODECS, codecs.AUTO}
+    assert set(LONGER) == set(timeline.LONGER)
+    assert set(SHORTER) == set(timeline.SHORTER)
+    assert len({choose_device("cpu", dtype).dtype for dtype in DTYPES}) == len(DTYPES)

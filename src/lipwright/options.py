@@ -10,7 +10,7 @@ from typing import Any, cast, get_args, get_type_hints
 
 from lipwright.errors import OptionError
 
-CODECS = ("h264", "hevc", "ffv1", "h264_nvenc", "hevc_nvenc", "auto")
+CODECS = ("h264", "hevc", "ffv1", "vp9", "h264_nvenc", "hevc_nvenc", "auto")
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 LONGER = ("bounce", "loop", "cut_off")
 SHORTER = ("cut_off",)
@@ -105,7 +105,7 @@ class SyncOptions:
     # 1247 is the seed of the released LatentSync command line.
     seed: int = _knob(1247, "Seed of the noise; the same seed gives the same video.", low=0, high=2**63 - 1)
     codec: str = _knob(
-        "h264", "Video encoder; ffv1 is lossless, auto is NVENC where it opens.", choices=CODECS
+        "h264", "Video encoder; ffv1 is lossless, auto takes NVENC where it opens.", choices=CODECS
     )
     # 18 is the usual "visually lossless" point of x264 and what the released code writes with.
     crf: int = _knob(18, "Encoder quality; 0 is best, 51 is smallest.", low=0, high=51)
