@@ -67,7 +67,11 @@ _REACH_GRID = int(0.35 * GRID_HZ)
 
 
 def articulate(
-    phonemes: Sequence[tuple[str, float, float]], samples: NDArray[np.float32] | None, times_s: NDArray[np.floating], *, rate: int = 16_000
+    phonemes: Sequence[tuple[str, float, float]],
+    samples: NDArray[np.float32] | None,
+    times_s: NDArray[np.floating],
+    *,
+    rate: int = 16_000,
 ) -> NDArray[np.float32]:
     """Articulation parameters at given times.
 
@@ -169,7 +173,9 @@ def _bumps(parts: list[Segment], grid: NDArray[np.float64], name: str, middle: f
     return track
 
 
-def _opening(samples: NDArray[np.float32], rate: int, count: int, parts: list[Segment]) -> NDArray[np.float64]:
+def _opening(
+    samples: NDArray[np.float32], rate: int, count: int, parts: list[Segment]
+) -> NDArray[np.float64]:
     """Factor on the jaw from local loudness against the clip's loud parts, (count,), 0.6..1.12."""
     level = loudness(samples, rate, count)
     spoken = np.zeros(count, dtype=bool)

@@ -101,7 +101,9 @@ def synthesise(
         collected.blocks.clear()
         collected.events.clear()
         if library.calls.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise InputError(f"espeak-ng does not know the voice {voice!r}; `espeak-ng --voices` lists what it knows.")
+            raise InputError(
+                f"espeak-ng does not know the voice {voice!r}; `espeak-ng --voices` lists what it knows."
+            )
         for number, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, intonation)):
             library.calls.espeak_SetParameter(number, int(value), 0)
         data = text.encode() + b"\0"
@@ -120,7 +122,9 @@ def _library() -> _Library:
     options = _PHONEME_EVENTS | _PHONEME_IPA | _DONT_EXIT
     rate = int(calls.espeak_Initialize(_SYNCHRONOUS, 0, data_path, options))
     if rate <= 0:
-        raise InputError("espeak-ng was found but could not start; reinstall it or its voice data (espeak-ng-data).")
+        raise InputError(
+            "espeak-ng was found but could not start; reinstall it or its voice data (espeak-ng-data)."
+        )
     collected = _Collected()
     callback = _CALLBACK(lambda wave, count, events: _collect(collected, wave, count, events))
     calls.espeak_SetSynthCallback(callback)
@@ -138,7 +142,9 @@ def _load() -> tuple[Any, bytes | None]:
     try:
         import espeakng_loader
 
-        return _declared(ctypes.CDLL(espeakng_loader.get_library_path())), espeakng_loader.get_data_path().encode()
+        return _declared(
+            ctypes.CDLL(espeakng_loader.get_library_path())
+        ), espeakng_loader.get_data_path().encode()
     except (ImportError, OSError) as error:
         raise InputError(
             "The presenter's voice needs espeak-ng and it was not found; install it (apt install espeak-ng) "

@@ -35,10 +35,23 @@ def synthesise(
     """
     path = program()
     if path is None:
-        raise InputError("The voice needs the program flite and it was not found; install it (apt install flite).")
+        raise InputError(
+            "The voice needs the program flite and it was not found; install it (apt install flite)."
+        )
     with tempfile.TemporaryDirectory(prefix="lipwright-") as folder:
         out = Path(folder) / "speech.wav"
-        command = [path, "-voice", voice, "--setf", f"duration_stretch={stretch:.3f}", "-psdur", "-t", text, "-o", str(out)]
+        command = [
+            path,
+            "-voice",
+            voice,
+            "--setf",
+            f"duration_stretch={stretch:.3f}",
+            "-psdur",
+            "-t",
+            text,
+            "-o",
+            str(out),
+        ]
         if pitch_hz is not None:
             command[3:3] = ["--setf", f"int_f0_target_mean={pitch_hz:.1f}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
@@ -46,7 +59,9 @@ def synthesise(
             raise InputError(f"flite could not speak with the voice {voice!r}: {done.stderr.strip()[-200:]}")
         with wave.open(str(out)) as file:
             rate = file.getframerate()
-            samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float32) / 32768
+            samples = (
+                np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float32) / 32768
+            )
     return samples, rate, _phonemes(done.stdout, len(samples) / rate)
 
 

@@ -96,7 +96,9 @@ def segments(phonemes: Sequence[tuple[str, float, float]]) -> list[Segment]:
     return result
 
 
-def viseme_track(phonemes: Sequence[tuple[str, float, float]], times_s: NDArray[np.floating]) -> NDArray[np.int64]:
+def viseme_track(
+    phonemes: Sequence[tuple[str, float, float]], times_s: NDArray[np.floating]
+) -> NDArray[np.int64]:
     """Class (index into VISEMES) at each of the times, (n,) seconds -> (n,) int64; silence where no phoneme is."""
     track = np.zeros(len(times_s), dtype=np.int64)
     parts = segments(phonemes)

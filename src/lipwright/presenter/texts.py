@@ -38,7 +38,10 @@ _WORDS = {
         musicians owls foxes sheep pirates judges neighbours players visitors doctors beavers""",
 }
 _HUNDREDS = "one two three four five six seven eight nine".split()
-_SMALL = [*_HUNDREDS, *"ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()]
+_SMALL = [
+    *_HUNDREDS,
+    *"ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(),
+]
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 _TRAINING_PATTERNS = (

@@ -107,7 +107,9 @@ def _synthesised(text: str, voice: Voice) -> tuple[NDArray[np.float32], int, lis
         hz = own * 2 ** ((voice.pitch - 50) / 100)
         return flite.synthesise(text, voice.name, stretch=1 / voice.pace, pitch_hz=hz)
     rate = round(165 * voice.pace)
-    return espeak.synthesise(text, voice.name, rate=rate, pitch=round(voice.pitch), intonation=round(voice.intonation))
+    return espeak.synthesise(
+        text, voice.name, rate=rate, pitch=round(voice.pitch), intonation=round(voice.intonation)
+    )
 
 
 def _resampled(samples: NDArray[np.float32], played_hz: float, rate: int, phonemes: list[Phoneme]) -> Speech:
@@ -118,7 +120,9 @@ def _resampled(samples: NDArray[np.float32], played_hz: float, rate: int, phonem
     out = resample_poly(samples, ratio.numerator, ratio.denominator).astype(np.float32)
     scale = rate * float(ratio) / SAMPLE_RATE
     end = len(out) / SAMPLE_RATE
-    moved = [Phoneme(label, min(start * scale, end), min(stop * scale, end)) for label, start, stop in phonemes]
+    moved = [
+        Phoneme(label, min(start * scale, end), min(stop * scale, end)) for label, start, stop in phonemes
+    ]
     return Speech(out, tuple(_joined(moved)))
 
 
