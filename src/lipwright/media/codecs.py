@@ -125,7 +125,7 @@ def _choose(codec: str, container: Container, out: Path) -> Codec:
     if chosen.family not in container.families:
         fitting = ", ".join(suffix for suffix, c in CONTAINERS.items() if chosen.family in c.families)
         raise OptionError(
-            f"A {out.suffix} file cannot hold {codec} video; name the output {fitting}, or use the codec auto."
+            f"A {out.suffix} file cannot hold {codec} video; name the output {fitting}, or use auto."
         )
     return chosen
 
@@ -157,8 +157,8 @@ def _even_size(codec: Codec, form: str, size: tuple[int, int]) -> tuple[tuple[in
     if (width, height) == size:
         return size, ()
     return (width, height), (
-        f"The size {size[0]}x{size[1]} was extended to {width}x{height} by repeating the last row or column, because "
-        f"{codec.family} takes no odd size at {form}; use ffv1 to keep it.",
+        f"The size {size[0]}x{size[1]} was extended to {width}x{height} by repeating the last row or column, "
+        f"because {codec.family} takes no odd size at {form}; use ffv1 to keep it.",
     )
 
 
@@ -187,6 +187,7 @@ def _opens(encoder: str, form: str, size: tuple[int, int]) -> bool:
     """Whether a hardware encoder opens here for that format and size."""
     try:
         context = av.CodecContext.create(encoder, "w")
+        assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = size[0], size[1], form
         context.time_base = Fraction(1, 25)
         context.open()

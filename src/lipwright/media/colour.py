@@ -7,6 +7,7 @@ black and white at any depth; colours outside that range (YUV can hold them) are
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from lipwright.media.orientation import Box
 from lipwright.media.planes import Layout, Plane
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]
+"""float32 (OpenCV's types do not say so)."""
 
 # Kr and Kb of ITU-T H.273 table 4, by the number of the matrix coefficients; 0 (RGB) never reaches YUV
 # planes.

@@ -21,7 +21,7 @@ Matrix = tuple[int, int, int, int, int, int, int, int, int]
 
 @dataclass(frozen=True)
 class Orientation:
-    """How a stored picture is shown: mirrored left to right first (when `mirrored`), then turned clockwise."""
+    """How a stored picture is shown: mirrored left to right first (if `mirrored`), then turned clockwise."""
 
     rotation: int = 0
     """Degrees clockwise: 0, 90, 180 or 270."""
@@ -47,7 +47,7 @@ class Orientation:
         return turned[:, ::-1] if self.mirrored else turned
 
     def box_to_stored(self, box: Box, width: int, height: int) -> Box:
-        """A box in display pixels as a box in stored pixels; `width` and `height` are the stored picture's."""
+        """A box in display pixels as a box in stored pixels; `width`, `height`: the stored picture's."""
         left, top, right, bottom = box
         if self.rotation == 90:
             left, top, right, bottom = top, height - right, bottom, height - left

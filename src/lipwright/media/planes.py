@@ -94,7 +94,7 @@ def views(picture: av.VideoFrame) -> tuple[Plane, ...]:
         plane = picture.planes[index]
         rows, columns = shape.plane_size(index, picture.width, picture.height)
         stride = plane.line_size // shape.dtype.itemsize
-        samples = np.frombuffer(plane, shape.dtype)[: rows * stride]
+        samples = np.frombuffer(memoryview(plane), shape.dtype)[: rows * stride]
         if samples.size < rows * stride:  # the last row of a cropped picture may end before its stride does
             samples = np.pad(samples, (0, rows * stride - samples.size))
         found.append(samples.reshape(rows, stride)[:, :columns])
@@ -117,7 +117,8 @@ def copied(picture: av.VideoFrame, name: str | None = None) -> av.VideoFrame:
         source = picture.planes[index]
         stride = source.line_size // into.dtype.itemsize
         rows, columns = into.shape
-        into[:] = np.frombuffer(source, into.dtype)[: rows * stride].reshape(rows, stride)[:, :columns]
+        samples = np.frombuffer(memoryview(source), into.dtype)[: rows * stride]
+        into[:] = samples.reshape(rows, stride)[:, :columns]
     new.pts, new.time_base = picture.pts, picture.time_base
     return new
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -161,7 +162,7 @@ def audio_stream(container: InputContainer, path: Path) -> av.AudioStream:
     if not container.streams.audio:
         raise MediaError(f"{path} has no audio stream; give a file with sound.")
     stream = container.streams.audio[0]
-    if stream.codec_context is None or not stream.rate:
+    if not _decodable(stream) or not stream.rate:
         raise MediaError(
             f"The sound of {path} is in a format that cannot be decoded; convert it to WAV first."
         )
@@ -172,7 +173,7 @@ _COVER = av.stream.Disposition.attached_pic
 
 
 def _first_picture(container: InputContainer, stream: av.VideoStream, path: Path) -> av.VideoFrame:
-    if stream.codec_context is None:
+    if not _decodable(stream):
         raise MediaError(f"The video codec of {path} is unknown here; convert it to H.264 first.")
     try:
         for packet in container.demux(stream):
@@ -185,8 +186,14 @@ def _first_picture(container: InputContainer, stream: av.VideoStream, path: Path
     raise MediaError(f"The video stream of {path} holds no frames; the file is empty or truncated.", at_s=0.0)
 
 
+def _decodable(stream: Any) -> bool:
+    """Whether a decoder for the stream exists here."""
+    return stream.codec_context is not None
+
+
 def _display_matrix(picture: av.VideoFrame) -> Matrix | None:
-    for data in picture.side_data:
+    side_data: Any = picture.side_data
+    for data in side_data:
         if data.type == SideDataType.DISPLAYMATRIX:
             values = struct.unpack("=9i", bytes(data)[:36])
             return None if from_matrix(values) == Orientation() else values

@@ -9,9 +9,13 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from lipwright.errors import MediaError
-from lipwright.media.probe import audio_stream, opened
+from lipwright.media.probe import audio_stream, opened, probe_audio
 
 _FULL_SCALE = 32768.0
+_PADDING_S = 0.1
+"""Codecs fill their last packet up with silence; what exceeds the stated duration by less than this is such
+padding.
+"""
 
 
 def read_samples(path: Path | str, rate: int = 16000) -> NDArray[np.float32]:
@@ -30,7 +34,8 @@ def read_samples(path: Path | str, rate: int = 16000) -> NDArray[np.float32]:
     for block in blocks:
         np.multiply(block, np.float32(1 / _FULL_SCALE), out=samples[end : end + block.size], casting="unsafe")
         end += block.size
-    return samples
+    padding = end - round(probe_audio(path).duration_s * rate)
+    return samples[: end - padding] if 0 < padding < _PADDING_S * rate else samples
 
 
 def _blocks(path: Path, rate: int) -> Iterator[NDArray[np.int16]]:
