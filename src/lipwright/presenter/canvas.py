@@ -5,12 +5,13 @@ origin lies between the eyes. The mouth is near y = 1.05, the chin near y = 1.7.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Map = NDArray[np.float32]
+Map = NDArray[np.floating[Any]]
 
 LEFT, RIGHT, TOP, BOTTOM = -2.45, 2.45, -2.15, 2.95
 """Edges of the painted area in face units: more than a frame shows in any pose."""
@@ -18,7 +19,7 @@ LEFT, RIGHT, TOP, BOTTOM = -2.45, 2.45, -2.15, 2.95
 UNIT_OF_FRAME = 0.245
 """Length of a face unit as a share of the frame's side, at scale 1."""
 
-EYES_OF_FRAME = 0.405
+EYES_OF_FRAME = 0.395
 """Height of the line between the eyes as a share of the frame's side, from the top."""
 
 FINENESS = 1.3
@@ -28,7 +29,7 @@ FINENESS = 1.3
 def smooth(low: float, high: float, value: Map) -> Map:
     """Smooth step from 0 at `low` to 1 at `high` (either order), same shape as `value`."""
     t = np.clip((value - low) * np.float32(1.0 / (high - low)), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
 def bump(x: Map, y: Map, cx: float, cy: float, sx: float, sy: float) -> Map:
@@ -102,12 +103,10 @@ class Canvas:
     def slopes(self, height: Map) -> tuple[Map, Map]:
         """Derivatives of a height map along x and y, per face unit."""
         gy, gx = np.gradient(height, 1.0 / self.density)
-        return gx.astype(np.float32), gy.astype(np.float32)
+        return np.asarray(gx, np.float32), np.asarray(gy, np.float32)
 
 
 def sample(picture: Map, u: Map, v: Map) -> Map:
     """Bilinear values of a map at pixel positions u (columns) and v (rows), the border repeated."""
     u, v = np.asarray(u, np.float32), np.asarray(v, np.float32)
-    return np.asarray(
-        cv2.remap(picture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
+    return np.asarray(cv2.remap(picture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -12,13 +12,13 @@ IRIS = 0.095
 
 
 def lids(who: Identity, u: Map, blink: float) -> tuple[Map, Map, Map]:
-    """y of the open upper lid's edge, of its edge at `blink`, and of the lower lid, for u = -1 inner..1 outer."""
+    """y of the open upper lid's edge, of its edge at `blink`, and of the lower lid; u = -1 inner..1 outer."""
     eyes = who.eyes
     v = np.clip(u, -1.0, 1.0)
     round_ = np.clip(1.0 - v * v, 0.0, 1.0)
-    line = -eyes.tilt * v + 0.022 * smooth(-0.62, -1.0, v)
-    upper = line - eyes.upper * np.power(round_, 0.60) * (1.0 - 0.10 * v)
-    lower = line + eyes.lower * np.power(round_, 0.72) * (1.0 + 0.16 * v)
+    line = -eyes.tilt * v + 0.012 * smooth(-0.62, -1.0, v)
+    upper = line - eyes.upper * np.power(round_, 0.54) * (1.0 - 0.10 * v)
+    lower = line + eyes.lower * np.power(round_, 0.60) * (1.0 + 0.16 * v)
     return upper, upper + (lower + 0.004 - upper) * np.float32(0.04 + 0.96 * blink), lower
 
 
@@ -43,15 +43,27 @@ def _draw_eye(part: Surface, who: Identity, pose: Pose, side: float, blink: floa
     hole = part.edge(part.y - lid) * part.edge(lower - part.y) * within
     _draw_ball(part, who, pose, side, hole, lid, u)
     rim = part.edge(part.y - lower, 2.0) * part.edge(lower + 0.016 - part.y, 2.0) * within * (1.0 - blink)
-    part.cover(0.45 * rim, np.asarray(who.skin.albedo, np.float32) * np.array([1.05, 0.80, 0.78], np.float32), open_sky=1.0, shine=0.4)
+    part.cover(
+        0.45 * rim,
+        np.asarray(who.skin.albedo, np.float32) * np.array([1.05, 0.80, 0.78], np.float32),
+        open_sky=1.0,
+        shine=0.4,
+    )
     thick = np.float32(0.012 + 0.016 * eyes.lashes) * (0.75 + 0.35 * np.clip(u, -1, 1.1))
-    beyond = part.edge(np.float32(eyes.half_width * (1.0 + 0.14 * eyes.lashes)) - np.abs(u) * np.float32(eyes.half_width), 2.5) * smooth(-1.02, -0.85, u)
+    beyond = part.edge(
+        np.float32(eyes.half_width * (1.0 + 0.14 * eyes.lashes)) - np.abs(u) * np.float32(eyes.half_width),
+        2.5,
+    ) * smooth(-1.02, -0.85, u)
     flick = 0.06 * eyes.lashes * np.square(np.clip(u - 0.85, 0, 1)) * 6.0
     above = part.y - lid + flick
     lash = part.edge(above + thick, 1.4) * part.edge(0.006 - above, 1.4) * beyond
     dark = np.array([0.012, 0.009, 0.009], np.float32)
     part.cover(lash * np.float32(0.55 + 0.40 * eyes.lashes), dark, open_sky=0.8)
-    under = np.exp(-0.5 * ((part.y - lower - 0.006) / 0.008) ** 2) * smooth(1.05, 0.85, np.abs(u)) * smooth(-0.9, 0.3, u)
+    under = (
+        np.exp(-0.5 * ((part.y - lower - 0.006) / 0.008) ** 2)
+        * smooth(1.05, 0.85, np.abs(u))
+        * smooth(-0.9, 0.3, u)
+    )
     part.cover(np.float32(0.40 * eyes.lashes) * under, dark, open_sky=0.8)
 
 
@@ -63,11 +75,13 @@ def _draw_ball(part: Surface, who: Identity, pose: Pose, side: float, hole: Map,
     reach = np.hypot(dx, dy)
     white = np.broadcast_to(np.array([0.60, 0.575, 0.560], np.float32), (*u.shape, 3)).copy()
     pink = np.array([0.52, 0.27, 0.25], np.float32)
-    white += (pink - white) * (smooth(-0.72, -1.0, u) * 0.8 + 0.25 * smooth(0.75, 1.0, u))[..., None]
+    white += (pink - white) * (smooth(-0.58, -0.95, u) * 0.85 + 0.25 * smooth(0.75, 1.0, u))[..., None]
     iris = np.asarray(eyes.iris, np.float32)
     r = reach * np.float32(1.0 / IRIS)
     spokes = 1.0 + 0.14 * np.sin(np.arctan2(dy, dx) * 17.0 + 2.0 * np.sin(np.arctan2(dy, dx) * 5.0))
-    tone = (0.75 + 0.75 * smooth(0.35, 0.75, r) - 0.95 * smooth(0.72, 1.0, r)) * spokes + 0.40 * smooth(-0.2, 0.9, dy / IRIS)
+    tone = (0.75 + 0.75 * smooth(0.35, 0.75, r) - 0.95 * smooth(0.72, 1.0, r)) * spokes + 0.40 * smooth(
+        -0.2, 0.9, dy / IRIS
+    )
     disc = mix(white, iris * np.maximum(tone, 0.12)[..., None], part.edge(IRIS - reach, 1.6))
     disc = mix(disc, np.full_like(disc, 0.006), part.edge(np.float32(0.040) - reach, 1.4))
     key = np.sign(who.setting.key_x)

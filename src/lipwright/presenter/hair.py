@@ -43,7 +43,9 @@ STYLES = {
     "bob": Style(0.13, 0.12, -0.88, 0.0, 0.45, 0.4, parted=0.30, swept=0.22, length=1.50, width=1.22),
     "fringe": Style(0.12, 0.10, -0.47, 0.0, 0.66, 0.4, ragged=0.05, length=1.9, width=1.20),
     "long": Style(0.11, 0.09, -0.95, 0.0, 0.12, 0.4, parted=0.05, ragged=0.02, length=3.4, width=1.22),
-    "waves": Style(0.14, 0.14, -0.93, 0.0, 0.22, 0.4, parted=0.28, swept=0.12, wave=1.0, length=3.4, width=1.36),
+    "waves": Style(
+        0.14, 0.14, -0.93, 0.0, 0.22, 0.4, parted=0.28, swept=0.12, wave=1.0, length=3.4, width=1.36
+    ),
     "bun": Style(0.07, 0.035, -0.88, 0.03, 0.60, 0.22, ragged=0.015, back="bun"),
     "ponytail": Style(0.08, 0.045, -0.87, 0.02, 0.55, 0.24, parted=0.30, swept=0.10, back="tail"),
 }
@@ -52,7 +54,7 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Hair:
-    """`front` and `back` are (h, w, 4) float32 layers, linear colour times alpha, then alpha; None is absent."""
+    """`front` and `back` are (h, w, 4) float32 layers: linear colour times alpha, then alpha; or None."""
 
     front: Map | None
     back: Map | None
@@ -67,7 +69,9 @@ def comb(canvas: Canvas, who: Identity, head: Head) -> Hair:
     if who.hair.style == "bald":
         return Hair(None, None, none)
     volume = 0.75 + 0.25 * who.hair.volume
-    style = replace(style, top=style.top * volume, sides=style.sides * volume, line=style.line + who.hair.line)
+    style = replace(
+        style, top=style.top * volume, sides=style.sides * volume, line=style.line + who.hair.line
+    )
     grain = _grain(canvas, who, style, rng)
     front, inside = _front(canvas, who, head, style, grain)
     colour = _colour(canvas, who, style, grain, inside)
@@ -93,7 +97,8 @@ def _grain(canvas: Canvas, who: Identity, style: Style, rng: np.random.Generator
     part = _parting(who, style)
     spread = np.sqrt(np.clip((y + 1.62) / 1.5, 0.02, 1.0))
     bend = canvas.noise(rng, 0.35) * 0.035 + style.wave * (
-        0.045 * np.sin(y * 8.5 + 1.5 * canvas.noise(rng, 0.9)) * smooth(-1.2, 0.2, y) + 0.012 * canvas.noise(rng, 0.22)
+        0.045 * np.sin(y * 8.5 + 1.5 * canvas.noise(rng, 0.9)) * smooth(-1.2, 0.2, y)
+        + 0.012 * canvas.noise(rng, 0.22)
     )
     u = (x - part) / spread + bend
     fine = canvas.strands(rng, u * 70.0 + 128.0, y * 2.2 + 40.0)
@@ -101,7 +106,12 @@ def _grain(canvas: Canvas, who: Identity, style: Style, rng: np.random.Generator
     strands = 0.60 * fine + 0.62 * wide
     if style.curl > 0:
         spiral = _curls(canvas, rng, 0.125 / style.curl)
-        strands = 0.20 * fine * (style.curl < 1.5) + 0.75 * spiral + 0.30 * canvas.noise(rng, 0.022) + 0.3 * canvas.noise(rng, 0.16)
+        strands = (
+            0.20 * fine * (style.curl < 1.5)
+            + 0.75 * spiral
+            + 0.30 * canvas.noise(rng, 0.022)
+            + 0.3 * canvas.noise(rng, 0.16)
+        )
     return np.asarray(strands, np.float32)
 
 
@@ -159,18 +169,27 @@ def _front(canvas: Canvas, who: Identity, head: Head, style: Style, grain: Map) 
         inner = 0.86 + 0.10 * smooth(-0.4, 0.5, y) - 0.14 * smooth(0.9, 2.0, y) * (style.length > 2)
         if who.hair.style == "bob":
             inner = inner - 0.13 * smooth(0.5, 1.4, y)
-        side = smooth(-0.02, 0.02, s - inner + 0.014 * grain) * smooth(-pixel, pixel * 2, width - s + 0.018 * grain)
+        side = smooth(-0.02, 0.02, s - inner + 0.014 * grain) * smooth(
+            -pixel, pixel * 2, width - s + 0.018 * grain
+        )
         side = side * smooth(-0.55, -0.30, y) * smooth(0.0, 0.10, style.length - y + 0.04 * grain)
         alpha = np.maximum(alpha, side)
         inside = np.where(y > -0.4, np.minimum(width - s, 0.6), inside)
     if who.hair.style == "buzz":
-        alpha = alpha * np.clip(style.cover + 0.10 * grain, 0.4, 1.0) * (0.55 + 0.45 * smooth(-0.01, 0.22, line - y))
+        alpha = (
+            alpha
+            * np.clip(style.cover + 0.10 * grain, 0.4, 1.0)
+            * (0.55 + 0.45 * smooth(-0.01, 0.22, line - y))
+        )
     return np.asarray(np.clip(alpha, 0, 1), np.float32), np.asarray(inside, np.float32)
 
 
 def _long_width(y: Map, style: Style) -> Map:
     full = 1.0 + style.sides + (style.width - 1.0 - style.sides) * smooth(-0.4, 0.9, y)
-    return np.asarray(full - 0.10 * smooth(style.length - 0.5, style.length, y) + 0.03 * style.wave * np.sin(6.0 * y), np.float32)
+    return np.asarray(
+        full - 0.10 * smooth(style.length - 0.5, style.length, y) + 0.03 * style.wave * np.sin(6.0 * y),
+        np.float32,
+    )
 
 
 def _back(canvas: Canvas, who: Identity, head: Head, style: Style, grain: Map) -> Map | None:
@@ -178,7 +197,10 @@ def _back(canvas: Canvas, who: Identity, head: Head, style: Style, grain: Map) -
     pixel = 0.75 / canvas.density
     if style.length:
         sides = smooth(-pixel, pixel * 2, _long_width(y, style) - 0.03 - np.abs(x) + 0.02 * grain)
-        return np.asarray(sides * smooth(-0.55, -0.15, y) * smooth(-0.02, 0.08, style.length + 0.05 - y + 0.05 * grain), np.float32)
+        return np.asarray(
+            sides * smooth(-0.55, -0.15, y) * smooth(-0.02, 0.08, style.length + 0.05 - y + 0.05 * grain),
+            np.float32,
+        )
     if style.back == "bun":
         reach = np.hypot(x / 0.36, (y + 1.52) / 0.27)
         return np.asarray(smooth(1.0 + pixel * 3, 1.0 - pixel * 3, reach + 0.03 * grain), np.float32)
@@ -186,7 +208,9 @@ def _back(canvas: Canvas, who: Identity, head: Head, style: Style, grain: Map) -
         side = who.hair.side
         middle = side * (0.62 + 0.30 * smooth(0.2, 1.4, y) - 0.10 * smooth(1.4, 2.6, y))
         half = 0.20 + 0.10 * smooth(0.3, 1.2, y)
-        return np.asarray(smooth(-0.015, 0.02, half - np.abs(x - middle) + 0.02 * grain) * smooth(0.1, 0.4, y), np.float32)
+        return np.asarray(
+            smooth(-0.015, 0.02, half - np.abs(x - middle) + 0.02 * grain) * smooth(0.1, 0.4, y), np.float32
+        )
     if style.curl > 1.5:
         reach = np.hypot(x / 1.26, (y + 0.05) / 0.95) + 0.02 * grain
         return np.asarray(smooth(1.02, 0.98, reach), np.float32)
@@ -198,7 +222,12 @@ def _colour(canvas: Canvas, who: Identity, style: Style, grain: Map, inside: Map
     x, y, hair = canvas.x, canvas.y, who.hair
     base, tip = np.asarray(hair.colour, np.float32), np.asarray(hair.tip, np.float32)
     round_ = np.sqrt(np.clip(inside / 0.40, 0.02, 1.0))
-    lit = 0.42 + 0.50 * round_ + 0.22 * np.clip(x * who.setting.key_x * 1.3, -0.8, 0.8) + 0.16 * smooth(0.2, -1.2, y)
+    lit = (
+        0.42
+        + 0.50 * round_
+        + 0.22 * np.clip(x * who.setting.key_x * 1.3, -0.8, 0.8)
+        + 0.16 * smooth(0.2, -1.2, y)
+    )
     lit = lit * (1.0 + 0.30 * np.clip(grain, -1.7, 1.9))
     share = np.clip(0.45 + 0.30 * grain, 0, 1)[..., None]
     colour = (base + (tip - base) * share) * np.maximum(lit, 0.12)[..., None]
@@ -207,7 +236,14 @@ def _colour(canvas: Canvas, who: Identity, style: Style, grain: Map, inside: Map
         colour = colour + (np.array([0.30, 0.30, 0.30], np.float32) * lit[..., None] - colour) * silver * 0.5
     band = np.exp(-0.5 * ((y + 1.10 - 0.30 * x * x - 0.06 * grain) / 0.13) ** 2)
     if style.length:
-        band = band + 0.5 * np.exp(-0.5 * ((y - 0.35 - 0.05 * grain) / 0.30) ** 2) * smooth(0.7, 1.0, np.abs(x))
-    gloss = band * np.clip(0.5 + 0.45 * grain, 0.05, 1.6) * (0.35 if style.curl else 1.0) * (0.3 if hair.style == "buzz" else 1.0)
+        band = band + 0.5 * np.exp(-0.5 * ((y - 0.35 - 0.05 * grain) / 0.30) ** 2) * smooth(
+            0.7, 1.0, np.abs(x)
+        )
+    gloss = (
+        band
+        * np.clip(0.5 + 0.45 * grain, 0.05, 1.6)
+        * (0.35 if style.curl else 1.0)
+        * (0.3 if hair.style == "buzz" else 1.0)
+    )
     shine = (0.35 * base + np.float32(0.018)) * np.float32(0.9)
     return np.asarray(colour + gloss[..., None] * shine, np.float32)

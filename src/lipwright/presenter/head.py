@@ -15,8 +15,8 @@ CENTRE_Y = 0.2
 class Head:
     """Maps of the head on the canvas, each (h, w) float32.
 
-    `distance` is the signed distance to the outline (negative inside), `rho` the distance from the centre as a
-    share of the outline's radius, `height` the relief that is lit, `depth` a smoother relief that moves the
+    `distance` is the signed distance to the outline (negative inside), `rho` the distance from the centre as
+    a share of the outline's radius, `height` the relief that is lit, `depth` a smoother relief that moves the
     picture when the head turns (all in face units but rho).
     """
 
@@ -80,17 +80,17 @@ def _nose(x: Map, y: Map, shape: Shape) -> Map:
     """Bridge, tip and wings."""
     base, wide = shape.nose_length, shape.nose_width
     along = np.clip((y + 0.12) / (base + 0.06), 0.0, 1.15)
-    rise = (0.045 + 0.190 * np.power(along, 1.4)) * shape.nose_height
+    rise = (0.040 + 0.165 * np.power(along, 1.5)) * shape.nose_height
     rise += 0.030 * shape.nose_hump * np.exp(-0.5 * ((along - 0.42) / 0.16) ** 2)
-    width = (0.082 + 0.040 * along) * wide
+    width = (0.092 + 0.034 * along) * wide
     ends = smooth(-0.40, 0.12, y) * smooth(base + 0.055, base - 0.17, y + 0.9 * x * x)
     bridge = rise * np.exp(-0.62 * np.power(np.abs(x) / width, 2.0)) * ends
     bridge += 0.045 * bump(x, y, 0.0, 0.32, 0.17 * wide, 0.24)
-    tip = 0.105 * shape.nose_tip * bump(x, y, 0.0, base - 0.105, 0.092 * wide, 0.078)
+    tip = 0.120 * shape.nose_tip * bump(x, y, 0.0, base - 0.105, 0.092 * wide, 0.078)
     wing_y = base - 0.068
     u, v = (np.abs(x) - 0.160 * wide) / (0.085 * wide), (y - wing_y) / 0.080
     wing = 0.115 * np.power(np.clip(1.0 - 0.42 * (u * u + v * v), 0.0, 1.0), 1.6)
-    return bridge + tip + wing
+    return np.asarray(bridge + tip + wing)
 
 
 def _relief(canvas: Canvas, who: Identity) -> Map:
@@ -107,8 +107,12 @@ def _relief(canvas: Canvas, who: Identity) -> Map:
     relief += 0.025 * pair(x, y, 0.42, 0.60, 0.16, 0.16)
     relief -= 0.040 * shape.cheekbones * pair(x, y, 0.66, 0.90, 0.16, 0.24)
     relief += 0.075 * bump(x, y, 0.0, mouth.y - 0.02, 0.34, 0.24)
-    philtrum = smooth(shape.nose_length + 0.02, shape.nose_length + 0.10, y) * smooth(mouth.y - 0.02, mouth.y - 0.12, y)
-    relief += philtrum * (0.012 * np.exp(-0.5 * ((side - 0.062) / 0.024) ** 2) - 0.014 * np.exp(-0.5 * (x / 0.034) ** 2))
+    philtrum = smooth(shape.nose_length + 0.02, shape.nose_length + 0.10, y) * smooth(
+        mouth.y - 0.02, mouth.y - 0.12, y
+    )
+    relief += philtrum * (
+        0.017 * np.exp(-0.5 * ((side - 0.062) / 0.024) ** 2) - 0.020 * np.exp(-0.5 * (x / 0.034) ** 2)
+    )
     relief -= 0.038 * bump(x, y, 0.0, mouth.y + 0.26 + 0.4 * drop, 0.20, 0.055)
     relief += 0.075 * bump(x, y, 0.0, shape.chin_y - 0.19, 0.21 * shape.chin_width, 0.13)
     relief -= 0.022 * shape.cleft * bump(x, y, 0.0, shape.chin_y - 0.13, 0.022, 0.08)
@@ -124,7 +128,13 @@ def _folds(x: Map, y: Map, who: Identity) -> Map:
     folds = np.zeros_like(x)
     for row, strength in ((-0.56, 1.0), (-0.69, 0.8), (-0.82, 0.5)):
         line = y - row + 0.05 * np.cos(2.2 * x) - 0.03 * np.cos(7.0 * x + row * 9.0)
-        folds -= 0.010 * strength * max(age - 0.45, 0.0) * np.exp(-0.5 * (line / 0.018) ** 2) * smooth(0.75, 0.35, side)
+        folds -= (
+            0.010
+            * strength
+            * max(age - 0.45, 0.0)
+            * np.exp(-0.5 * (line / 0.018) ** 2)
+            * smooth(0.75, 0.35, side)
+        )
     folds -= 0.012 * max(age - 0.4, 0.0) * pair(x, y, 0.07, -0.24, 0.016, 0.07)
     bag = y - 0.17 - 0.10 * np.cos(np.clip((side - who.eyes.x) * 5.0, -1.5, 1.5)) + 0.06
     band = np.exp(-0.5 * ((side - who.eyes.x + 0.02) / 0.14) ** 2)
@@ -138,5 +148,7 @@ def _depth(canvas: Canvas, who: Identity, nose: Map) -> Map:
     across = np.clip(1.0 - np.power(np.abs(x) / 1.06, 2.4), -0.30, 1.0)
     down = 0.45 + 0.55 * smooth(-1.5, -0.5, y) - 0.12 * smooth(1.2, 1.9, y)
     depth = 0.72 * across * np.where(across > 0, down, np.float32(1.0))
-    muzzle = 0.07 * bump(x, y, 0.0, who.mouth.y, 0.30, 0.26) + 0.06 * bump(x, y, 0.0, who.shape.chin_y - 0.15, 0.22, 0.16)
+    muzzle = 0.07 * bump(x, y, 0.0, who.mouth.y, 0.30, 0.26) + 0.06 * bump(
+        x, y, 0.0, who.shape.chin_y - 0.15, 0.22, 0.16
+    )
     return canvas.soften((depth + muzzle + 0.85 * nose).astype(np.float32), 0.05)

@@ -15,7 +15,19 @@ HAIR_STYLES = (
     "pixie", "bob", "fringe", "long", "waves", "bun", "ponytail",
 )  # fmt: skip
 MASCULINE_STYLES = ("bald", "buzz", "crop", "parted", "quiff", "receding", "curls", "afro")
-FEMININE_STYLES = ("pixie", "bob", "fringe", "long", "waves", "bun", "ponytail", "curls", "afro", "long", "waves")
+FEMININE_STYLES = (
+    "pixie",
+    "bob",
+    "fringe",
+    "long",
+    "waves",
+    "bun",
+    "ponytail",
+    "curls",
+    "afro",
+    "long",
+    "waves",
+)
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 BACKGROUNDS = ("plain", "window", "shelves", "lights", "studio")
 CLOTHES = ("crew", "vneck", "shirt", "jacket", "turtleneck")
@@ -185,7 +197,7 @@ def _draw_shape(rng: np.random.Generator, feminine: bool) -> Shape:
         cheeks=_near(rng, 0.985, 0.025),
         jaw=_near(rng, 1.0 - 0.045 * f, 0.04),
         chin_width=_near(rng, 1.03 - 0.10 * f, 0.08),
-        chin_y=_near(rng, 1.70 - 0.06 * f, 0.045),
+        chin_y=_near(rng, 1.70 - 0.06 * f, 0.035),
         skull=_near(rng, 1.0, 0.02),
         brow_ridge=_near(rng, 0.95 - 0.65 * f, 0.2),
         nose_width=_near(rng, 1.02 - 0.10 * f, 0.10),

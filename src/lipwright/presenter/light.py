@@ -58,15 +58,19 @@ def shade(lamps: Lamps, albedo: Map, slope_x: Map, slope_y: Map, open_sky: Map, 
     gloss2 = gloss * gloss
     gloss8 = gloss2 * gloss2
     gloss8 *= gloss8
-    sheen = shine * (0.10 * gloss8 * gloss2 + 0.30 * np.square(np.square(gloss8)))
+    sheen = shine * (0.075 * gloss8 * gloss2 + 0.30 * np.square(np.square(gloss8)))
     out = np.empty_like(albedo)
     for channel in range(3):
         creep = float(SOFT[channel])
         lit = np.maximum((key + creep) * np.float32(1.0 / (1.0 + creep)), 0.0)
         lit *= np.float32(lamps.key_colour[channel]) * (0.45 + 0.55 * lit)
-        lit += np.float32(lamps.fill_colour[channel]) * np.maximum((fill + creep) * np.float32(1.0 / (1.0 + creep)), 0.0)
+        lit += np.float32(lamps.fill_colour[channel]) * np.maximum(
+            (fill + creep) * np.float32(1.0 / (1.0 + creep)), 0.0
+        )
         lit += np.float32(lamps.ambient[channel]) * sky
-        out[..., channel] = albedo[..., channel] * lit * open_sky + sheen * np.float32(lamps.key_colour[channel])
+        out[..., channel] = albedo[..., channel] * lit * open_sky + sheen * np.float32(
+            lamps.key_colour[channel]
+        )
     return out
 
 
@@ -74,4 +78,4 @@ def develop(light: Map) -> Map:
     """Display values 0..255 (float32) of linear light: a soft shoulder, then the square root."""
     light = np.maximum(light, 0.0)
     squeezed = light * (1.0 + 0.16 * light) / (1.0 + 0.52 * light)
-    return np.minimum(np.sqrt(squeezed) * np.float32(282.0), 255.0)
+    return np.asarray(np.minimum(np.sqrt(squeezed) * np.float32(282.0), 255.0))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from lipwright.presenter.canvas import Map, smooth
 from lipwright.presenter.identity import Identity, Mouth
+from lipwright.presenter.parameters import HIGHEST, LOWEST
 from lipwright.presenter.surface import Surface
 
 JAW_DROP = 0.30
@@ -40,8 +41,10 @@ class Lips:
 
     def seam(self, t: Map) -> Map:
         """Where the closed lips would meet."""
-        bow = 0.014 * self.traits.bow * (np.exp(-0.5 * (t / 0.17) ** 2) - 0.45 * np.exp(-0.5 * ((np.abs(t) - 0.42) / 0.2) ** 2))
-        return self.traits.y + bow * (1.0 - self.roundness) * (1.0 - 0.6 * min(1.0, 6.0 * self.opening)) + (self.corner - 0.042 * self.smile) * t * t
+        middle, sides = np.exp(-0.5 * (t / 0.17) ** 2), np.exp(-0.5 * ((np.abs(t) - 0.42) / 0.2) ** 2)
+        strength = (1.0 - self.roundness) * (1.0 - 0.6 * min(1.0, 6.0 * self.opening))
+        bow = 0.014 * self.traits.bow * strength * (middle - 0.45 * sides)
+        return np.asarray(self.traits.y + bow + (self.corner - 0.042 * self.smile) * t * t)
 
     def _arch(self, t: Map) -> Map:
         power = 0.80 - 0.18 * min(1.0, self.opening * 4.0) - 0.12 * self.roundness
@@ -58,8 +61,12 @@ class Lips:
     def upper_outer(self, t: Map) -> Map:
         """Upper edge of the upper lip's red, with the cupid's bow."""
         s = np.abs(t)
-        body = np.power(np.clip(1.0 - np.power(s, 1.55 + 0.6 * self.roundness), 0, 1), 1.05 - 0.5 * self.roundness)
-        dip = 0.20 * self.traits.bow * np.exp(-0.5 * (s / 0.11) ** 2) - 0.10 * self.traits.bow * np.exp(-0.5 * ((s - 0.24) / 0.12) ** 2)
+        body = np.power(
+            np.clip(1.0 - np.power(s, 1.55 + 0.6 * self.roundness), 0, 1), 1.05 - 0.5 * self.roundness
+        )
+        dip = 0.20 * self.traits.bow * np.exp(-0.5 * (s / 0.11) ** 2) - 0.10 * self.traits.bow * np.exp(
+            -0.5 * ((s - 0.24) / 0.12) ** 2
+        )
         return self.upper_inner(t) - self.upper * body * (1.0 - dip * (1.0 - 0.5 * self.roundness))
 
     def lower_outer(self, t: Map) -> Map:
@@ -69,17 +76,24 @@ class Lips:
 
 
 def shape_lips(who: Identity, parameters: NDArray[np.float32]) -> Lips:
-    """The lips for articulation parameters (7,) in the order of `parameters.PARAMETERS`; clipped to their ranges."""
-    low = np.array([0, -1, 0, 0, 0, 0, 0], np.float32)
-    jaw, width, roundness, press, tuck, tongue, teeth = (float(v) for v in np.clip(parameters, low, 1.0))
+    """The lips for articulation parameters (7,), see `parameters.PARAMETERS`; clipped to their ranges."""
+    jaw, width, roundness, press, tuck, tongue, teeth = (
+        float(v) for v in np.clip(parameters, LOWEST, HIGHEST)
+    )
     traits = who.mouth
     shut = press * press * (3.0 - 2.0 * press)
     free = (1.0 - shut) * (1.0 - 0.80 * tuck)
     drop = JAW_DROP * jaw
-    lift = (0.030 * jaw + 0.050 * teeth + 0.012 * tongue) * (1.0 - shut) * (1.0 - 0.4 * roundness) + 0.040 * tuck * (1.0 - shut)
-    fall = (0.96 * drop + 0.030 * teeth + 0.070 * tongue + 0.020 * roundness) * free + 0.018 * tuck * (1.0 - shut)
+    lift = (0.030 * jaw + 0.050 * teeth + 0.012 * tongue) * (1.0 - shut) * (
+        1.0 - 0.4 * roundness
+    ) + 0.040 * tuck * (1.0 - shut)
+    fall = (0.96 * drop + 0.030 * teeth + 0.070 * tongue + 0.020 * roundness) * free + 0.018 * tuck * (
+        1.0 - shut
+    )
     half = traits.half_width * (1.0 + 0.20 * width - 0.36 * roundness - 0.07 * jaw + 0.03 * press)
-    thin = (1.0 - 0.62 * shut) * (1.0 - 0.10 * max(width, 0.0)) * (1.0 + 0.28 * roundness) * (1.0 - 0.10 * jaw)
+    thin = (
+        (1.0 - 0.62 * shut) * (1.0 - 0.10 * max(width, 0.0)) * (1.0 + 0.28 * roundness) * (1.0 - 0.10 * jaw)
+    )
     return Lips(
         traits=traits,
         half_width=max(half, 0.45 * traits.half_width),
@@ -97,7 +111,9 @@ def shape_lips(who: Identity, parameters: NDArray[np.float32]) -> Lips:
 def draw_mouth(surface: Surface, who: Identity, lips: Lips, turn: float) -> None:
     """Lay the mouth over the surface; `turn` is the sine of the yaw, which shifts what lies inside."""
     reach, y = lips.half_width, who.mouth.y
-    part = surface.window(-reach - 0.08, reach + 0.08, y - lips.lift - lips.upper - 0.12, y + lips.fall + lips.lower + 0.2)
+    part = surface.window(
+        -reach - 0.08, reach + 0.08, y - lips.lift - lips.upper - 0.12, y + lips.fall + lips.lower + 0.2
+    )
     if part is None:
         return
     t = np.clip(part.x * np.float32(1.0 / reach), -1.0, 1.0)
@@ -109,10 +125,18 @@ def draw_mouth(surface: Surface, who: Identity, lips: Lips, turn: float) -> None
         hole = part.edge(part.y - inner_top) * part.edge(inner_bottom - part.y) * within
         _draw_inside(part, who, lips, t, hole, turn)
     gap = np.float32(0.010 + 0.2 * part.pixel)
-    line = np.exp(-0.5 * ((part.y - 0.5 * (inner_top + inner_bottom)) / gap) ** 2) * (1.0 - np.power(np.abs(t), 6.0))
+    line = np.exp(-0.5 * ((part.y - 0.5 * (inner_top + inner_bottom)) / gap) ** 2) * (
+        1.0 - np.power(np.abs(t), 6.0)
+    )
     shut = max(0.0, 1.0 - lips.opening / 0.05)
     part.open_sky *= 1.0 - 0.72 * shut * line * (1.0 - 0.15 * lips.press)
-    corner = np.exp(-0.5 * (((np.abs(part.x) - reach + 0.012) / 0.030) ** 2 + ((part.y - lips.seam(np.ones_like(t))) / 0.018) ** 2))
+    corner = np.exp(
+        -0.5
+        * (
+            ((np.abs(part.x) - reach + 0.012) / 0.030) ** 2
+            + ((part.y - lips.seam(np.ones_like(t))) / 0.018) ** 2
+        )
+    )
     part.open_sky *= 1.0 - 0.42 * corner
 
 
@@ -197,8 +221,13 @@ def _upper_teeth(part: Surface, lips: Lips, x: Map, picture: Map) -> None:
 def _lower_teeth(part: Surface, lips: Lips, x: Map, picture: Map) -> None:
     gaps, rounding = _row(x, lips.traits.tooth * 0.70)
     base = lips.traits.y + lips.fall
-    edge = base - np.float32(0.028 + 0.022 * lips.teeth) - (lips.fall - lips.corner) * 0.75 * np.square(x / lips.half_width) + 0.008 * rounding
-    alpha = part.edge(part.y - edge) * smooth(0.34, 0.28, np.abs(x))
+    edge = (
+        base
+        - np.float32(0.028 + 0.022 * lips.teeth)
+        - (lips.fall - lips.corner) * 0.75 * np.square(x / lips.half_width)
+        + 0.008 * rounding
+    )
+    alpha = part.edge(part.y - edge) * smooth(0.27, 0.17, np.abs(x))
     ivory = np.asarray(lips.traits.teeth, np.float32) * np.float32(0.62)
     tone = (1.0 - 0.28 * gaps) * (1.0 - 1.6 * np.square(x))
     picture += (ivory * np.maximum(tone, 0.2)[..., None] - picture) * alpha[..., None]

@@ -69,8 +69,8 @@ class Portrait:
     def landmarks(self, pose: Pose, mouth: NDArray[np.float32]) -> dict[str, tuple[float, float]]:
         """Named points in pixels of the frame. Left and right are the image's sides.
 
-        Names: mouth_left, mouth_right, lip_top, lip_bottom, inner_top, inner_bottom, chin, nose_tip, nose_base,
-        eye_left_inner, eye_left_outer, eye_right_inner, eye_right_outer, brow_left, brow_right.
+        Names: mouth_left, mouth_right, lip_top, lip_bottom, inner_top, inner_bottom, chin, nose_tip,
+        nose_base, eye_left_inner, eye_left_outer, eye_right_inner, eye_right_outer, brow_left, brow_right.
         """
         who, stance = self.identity, Stance(self.size, pose)
         lips = shape_lips(who, np.asarray(mouth, np.float32))
@@ -121,10 +121,14 @@ class Portrait:
         )  # fmt: skip
         spread = lips.half_width / lips.traits.half_width - 1.0
         depth = 0.05 + 0.13 * self.identity.skin.age + 0.85 * max(spread, 0.0) + 0.06 * lips.jaw
-        surface.open_sky *= 1.0 - np.float32(min(depth, 0.4)) * self._canvas.lookup(self._fold, rest_x, rest_y)
+        surface.open_sky *= 1.0 - np.float32(min(depth, 0.4)) * self._canvas.lookup(
+            self._fold, rest_x, rest_y
+        )
         draw_mouth(surface, self.identity, lips, float(np.sin(pose.yaw)))
         draw_eyes(surface, self.identity, pose)
-        return shade(self._lamps, surface.albedo, surface.slope_x, surface.slope_y, surface.open_sky, surface.shine)
+        return shade(
+            self._lamps, surface.albedo, surface.slope_x, surface.slope_y, surface.open_sky, surface.shine
+        )
 
     def _behind(self, stance: Stance, still_x: Map, still_y: Map, distance: Map) -> Map:
         """Background, back hair, neck and clothes under the head's shadow, and ears."""
@@ -136,7 +140,9 @@ class Portrait:
         low_x, low_y = stance.shoulders()
         t = np.clip((low_y - np.float32(1.2)) / np.float32(1.1), 0.0, 1.0)
         share = t * t * (3.0 - 2.0 * t)
-        body = self._canvas.lookup(self._body, still_x + (low_x - still_x) * share, still_y + (low_y - still_y) * share)
+        body = self._canvas.lookup(
+            self._body, still_x + (low_x - still_x) * share, still_y + (low_y - still_y) * share
+        )
         body[..., :3] *= self._chin_shadow(distance, stance)[..., None]
         picture *= 1.0 - body[..., 3:]
         picture += body[..., :3]
@@ -149,7 +155,7 @@ class Portrait:
         aside = round(-0.05 * np.sign(self.identity.setting.key_x) * stance.unit_px)
         moved = np.roll(distance, (down, aside), (0, 1))
         near = np.clip(0.5 - moved * np.float32(1.0 / 0.34), 0.0, 1.0)
-        return 1.0 - np.float32(0.70) * near * near * (3.0 - 2.0 * near)
+        return np.asarray(1.0 - np.float32(0.70) * near * near * (3.0 - 2.0 * near))
 
     def _over(self, picture: Map, layer: Map, x: Map, y: Map) -> None:
         """Lay a layer (premultiplied, h, w, 4) over the picture in place."""

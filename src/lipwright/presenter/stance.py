@@ -37,7 +37,10 @@ class Stance:
         """Face units (h, w), (h, w) of every pixel, head tilted and shifted back but not yet turned back."""
         middle_x, middle_y = self._middle()
         steps = np.arange(self.size, dtype=np.float32)
-        u, v = (steps - np.float32(middle_x)) / np.float32(self.unit_px), (steps - np.float32(middle_y)) / np.float32(self.unit_px)
+        u, v = (
+            (steps - np.float32(middle_x)) / np.float32(self.unit_px),
+            (steps - np.float32(middle_y)) / np.float32(self.unit_px),
+        )
         cos, sin = np.float32(np.cos(self.pose.roll)), np.float32(np.sin(self.pose.roll))
         return u[None, :] * cos + v[:, None] * sin, v[:, None] * cos - u[None, :] * sin + np.float32(PIVOT_Y)
 
@@ -46,8 +49,12 @@ class Stance:
         at_rest = self.size * UNIT_OF_FRAME
         grow = 1.0 + 0.6 * (self.pose.scale - 1.0)
         steps = np.arange(self.size, dtype=np.float32)
-        x = (steps - np.float32(0.5 * self.size - 0.5)) / np.float32(at_rest * grow) - np.float32(0.5 * self.pose.dx)
-        y = (steps - np.float32((0.5 * self.size) - 0.5)) / np.float32(at_rest * grow) - np.float32(0.6 * self.pose.dy)
+        x = (steps - np.float32(0.5 * self.size - 0.5)) / np.float32(at_rest * grow) - np.float32(
+            0.5 * self.pose.dx
+        )
+        y = (steps - np.float32((0.5 * self.size) - 0.5)) / np.float32(at_rest * grow) - np.float32(
+            0.6 * self.pose.dy
+        )
         y = y + np.float32((0.5 - EYES_OF_FRAME) / UNIT_OF_FRAME)
         shape = (self.size, self.size)
         return np.broadcast_to(x[None, :], shape), np.broadcast_to(y[:, None], shape)
@@ -66,7 +73,7 @@ def jaw_share(x: Map, y: Map, lips: Lips) -> Map:
     start, end = lips.traits.y - 0.14, lips.traits.y + lips.drop + 0.26
     t = np.clip((y - np.float32(start)) * np.float32(1.0 / (end - start)), 0.0, 1.0)
     s = np.clip((np.abs(x) - 0.40) * np.float32(1.0 / 0.65), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t) * (1.0 - 0.42 * s * s * (3.0 - 2.0 * s))
+    return np.asarray(t * t * (3.0 - 2.0 * t) * (1.0 - 0.42 * s * s * (3.0 - 2.0 * s)))
 
 
 def unmove(x: Map, y: Map, lips: Lips, brow: float) -> tuple[Map, Map]:
@@ -76,7 +83,8 @@ def unmove(x: Map, y: Map, lips: Lips, brow: float) -> tuple[Map, Map]:
     rest_x = x * (1.0 + np.float32(0.10 * lips.drop) * share)
     side = np.abs(x)
     pull = lips.half_width - lips.traits.half_width
-    near = np.exp(-0.5 * (np.square((side - 0.38) / 0.18) + np.square((y - lips.seam(np.float32(1.0))) / 0.22)))
+    corner_y = float(lips.seam(np.ones(1, np.float32))[0])
+    near = np.exp(-0.5 * (np.square((side - 0.38) / 0.18) + np.square((y - corner_y) / 0.22)))
     rest_x = rest_x - np.sign(x) * np.clip(side * 4.0, 0, 1) * np.float32(0.65 * pull) * near
     cheek = np.exp(-0.5 * (np.square((side - 0.52) / 0.22) + np.square((y - 0.60) / 0.20)))
     rest_y = rest_y + np.float32(0.30 * max(pull, 0.0)) * cheek

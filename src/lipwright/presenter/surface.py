@@ -38,7 +38,7 @@ class Surface:
 
     def edge(self, value: Map, soft: float = 1.0) -> Map:
         """1 where `value` (face units) is above 0, 0 below, with an edge `soft` pixels wide."""
-        return np.clip(value * np.float32(1.0 / (self.pixel * soft)) + np.float32(0.5), 0.0, 1.0)
+        return np.asarray(np.clip(value * np.float32(1.0 / (self.pixel * soft)) + np.float32(0.5), 0.0, 1.0))
 
     def cover(
         self, alpha: Map, albedo: Map, *, slope_x: Map | float = 0.0, slope_y: Map | float = 0.0,
