@@ -1,7 +1,8 @@
 """A mouth from sound alone, by a simple rule: approximate, for recordings whose phonemes are not known.
 
-Loudness opens the jaw, the balance of the bands says the rest: much energy above 3.5 kHz is a hiss (teeth together, lips apart), energy that sits low
-means rounded lips, energy around 2 kHz spread lips. Lips that meet for p, b and m are only seen as short dips of loudness.
+Loudness opens the jaw, the balance of the bands says the rest: much energy above 3.5 kHz is a hiss (teeth
+together, lips apart), energy that sits low means rounded lips, energy around 2 kHz spread lips. Lips that
+meet for p, b and m are only seen as short dips of loudness.
 """
 
 import numpy as np
@@ -13,7 +14,9 @@ _HOP_HZ = 100
 _WINDOW_S = 0.032
 _BANDS_HZ = ((120, 500), (500, 1000), (1000, 1700), (1700, 3200), (3500, 7600))
 _QUIET_DB, _LOUD_DB = -32.0, -6.0
-"""Loudness against the loud parts of the recording: below the first is silence, above the second is wide open."""
+"""Loudness against the loud parts of the recording: below the first is silence, above the second is wide
+open.
+"""
 _SMOOTH_HOPS = 2.0
 _LEAD_S = 0.02
 
@@ -65,13 +68,16 @@ def _band_power(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
 
 
 def _dips(level_db: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 where the sound is at least 14 dB weaker than both 80 ms before and after and not silent for longer, else 0."""
+    """1 where the sound is at least 14 dB weaker than both 80 ms before and after and not silent for longer,
+    else 0.
+    """
     reach = 8
     padded = np.pad(level_db, reach, mode="edge")
     count = len(level_db)
     before = np.max([padded[k : k + count] for k in range(reach)], axis=0)
     after = np.max([padded[reach + 1 + k : reach + 1 + k + count] for k in range(reach)], axis=0)
-    return (np.minimum(before, after) - level_db > 14).astype(np.float64)
+    deep: NDArray[np.bool_] = np.minimum(before, after) - level_db > 14
+    return deep.astype(np.float64)
 
 
 def _smoothed(track: NDArray[np.float64]) -> NDArray[np.float64]:

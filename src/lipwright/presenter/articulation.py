@@ -1,8 +1,9 @@
 """Visemes to mouth movement: seven parameters at any time, with neighbouring sounds blended.
 
-Each segment pulls every parameter towards a target with a dominance that reaches a little before and after it: rounding reaches far,
-opening less, the tongue least. Pressed lips (p, b, m) and the tucked lower lip (f, v) are narrow and win over everything, because a mouth that
-does not close there looks wrong at once. Targets and reaches are ours, tuned by eye on the rendered presenter.
+Each segment pulls every parameter towards a target with a dominance that reaches a little before and after
+it: rounding reaches far, opening less, the tongue least. Pressed lips (p, b, m) and the tucked lower lip (f,
+v) are narrow and win over everything, because a mouth that does not close there looks wrong at once. Targets
+and reaches are ours, tuned by eye on the rendered presenter.
 """
 
 from collections.abc import Sequence
@@ -75,9 +76,10 @@ def articulate(
 ) -> NDArray[np.float32]:
     """Articulation parameters at given times.
 
-    `phonemes`: IPA label, start and end in seconds, in order. `samples`: the sound (n,) at `rate` Hz, whose local loudness opens the jaw
-    more or less; None leaves that out. `times_s`: (t,) seconds, any order or rate. Returns (t, 7) float32 in the order and ranges of
-    PARAMETERS; REST in silence and outside the speech.
+    `phonemes`: IPA label, start and end in seconds, in order. `samples`: the sound (n,) at `rate` Hz, whose
+    local loudness opens the jaw more or less; None leaves that out. `times_s`: (t,) seconds, any order or
+    rate. Returns (t, 7) float32 in the order and ranges of PARAMETERS; REST in silence and outside the
+    speech.
     """
     parts = segments(phonemes)
     if not parts:
@@ -117,7 +119,8 @@ def _blended(parts: list[Segment], grid: NDArray[np.float64]) -> NDArray[np.floa
         weight = strength * np.exp(-((distance[:, None] / reach) ** 2))
         total[first:last] += weight
         mix[first:last] += weight * target_of(part)
-    return mix / total
+    blended: NDArray[np.float64] = mix / total
+    return blended
 
 
 def _dominance(part: Segment) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

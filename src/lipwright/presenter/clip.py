@@ -35,8 +35,9 @@ _SHORTEST_S = 0.04
 
 @dataclass(frozen=True)
 class Truth:
-    """What one frame shows: its time in seconds, the mouth (7,) float32 in the order of PARAMETERS, and the true opening between the inner lips
-    in pixels of that frame."""
+    """What one frame shows: its time in seconds, the mouth (7,) float32 in the order of PARAMETERS, and the
+    true opening between the inner lips in pixels of that frame.
+    """
 
     time_s: float
     mouth: NDArray[np.float32]
@@ -82,10 +83,12 @@ def make_clip(
     force: bool = False,
     progress: Progress | None = None,
 ) -> None:
-    """Write a clip of the presenter of `seed` who says `text`, or speaks with `audio` (a file, or mono samples at 16 kHz).
+    """Write a clip of the presenter of `seed` who says `text`, or speaks with `audio` (a file, or mono
+    samples at 16 kHz).
 
-    `truth` names a JSON file for the mouth of every frame. Raises InputError for nothing to say or no synthesiser, OutputError when a file
-    exists without `force` or cannot be written, MediaError for an unreadable recording.
+    `truth` names a JSON file for the mouth of every frame. Raises InputError for nothing to say or no
+    synthesiser, OutputError when a file exists without `force` or cannot be written, MediaError for an
+    unreadable recording.
     """
     progress = Progress() if progress is None else progress
     _check_truth(truth, force)
@@ -106,7 +109,9 @@ def make_clip(
 
 
 def write_truth(path: Path, seen: list[Truth], speech: Speech, about: dict[str, Any]) -> None:
-    """Write the truth of a clip as JSON; `about` is added at its top. Raises OutputError when it cannot be written."""
+    """Write the truth of a clip as JSON; `about` is added at its top. Raises OutputError when it cannot be
+    written.
+    """
     record = {
         "source": "phonemes" if speech.phonemes else "acoustic",
         **about,
@@ -150,7 +155,7 @@ def _speech(
     samples = audio if isinstance(audio, np.ndarray) else read_samples(Path(audio), SAMPLE_RATE)
     if len(samples) < _SHORTEST_S * SAMPLE_RATE:
         raise InputError(
-            f"The recording lasts {len(samples) / SAMPLE_RATE:.3f} s; give at least {_SHORTEST_S} s of speech."
+            f"The recording lasts {len(samples) / SAMPLE_RATE:.3f} s; give {_SHORTEST_S} s of speech or more."
         )
     return Speech(samples.astype(np.float32), ()), {}
 

@@ -1,7 +1,7 @@
 """espeak-ng through its C library: samples and the exact time of every phoneme.
 
-The library keeps one global state per process, so all calls hold one lock. It is found on the system, else in the package
-`espeakng-loader` (extra ``lipwright[presenter]``).
+The library keeps one global state per process, so all calls hold one lock. It is found on the system, else in
+the package `espeakng-loader` (extra ``lipwright[presenter]``).
 """
 
 import ctypes
@@ -34,11 +34,11 @@ _CLOSURE_AFTER_PAUSE_S = 0.07
 
 
 class _Identity(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]  # noqa: RUF012 (ctypes)
+    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
 
 class _Event(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012 (ctypes reads this list)
+    _fields_ = [
         ("type", ctypes.c_int),
         ("unique_identifier", ctypes.c_uint),
         ("text_position", ctypes.c_int),
@@ -91,9 +91,10 @@ def synthesise(
 ) -> tuple[NDArray[np.float32], int, list[Phoneme]]:
     """Read a text aloud.
 
-    `voice` is a language with an optional variant (``en-us+f3``), `rate` words per minute 80..450, `pitch` and `intonation` 0..100 (50 is the
-    voice's own). Returns mono samples (n,) float32 -1..1, their rate in Hz, and the phonemes in IPA. A stop begins with its closure.
-    Raises InputError when the library is missing or does not know the voice.
+    `voice` is a language with an optional variant (``en-us+f3``), `rate` words per minute 80..450, `pitch`
+    and `intonation` 0..100 (50 is the voice's own). Returns mono samples (n,) float32 -1..1, their rate in
+    Hz, and the phonemes in IPA. A stop begins with its closure. Raises InputError when the library is missing
+    or does not know the voice.
     """
     with _LOCK:
         library = _library()
@@ -110,7 +111,7 @@ def synthesise(
         status = library.calls.espeak_Synth(data, len(data), 0, 1, 0, _UTF8 | _END_PAUSE, None, None)
         if status != 0 or not collected.blocks:
             raise InputError(f"espeak-ng could not speak the text {text[:40]!r} (status {status}).")
-        samples = np.concatenate(collected.blocks).astype(np.float32) / 32768
+        samples = np.concatenate(collected.blocks).astype(np.float32) / np.float32(32768)
         events = list(collected.events)
     return samples, library.rate, _phonemes(events, samples, library.rate)
 
@@ -180,7 +181,9 @@ def _collect(collected: _Collected, wave: Any, count: int, events: Any) -> int:
 
 
 def _phonemes(events: list[tuple[int, str]], samples: NDArray[np.float32], rate: int) -> list[Phoneme]:
-    """Events (sample, name) as phonemes; each lasts until the next. Language switches such as ``(en)`` are no sounds."""
+    """Events (sample, name) as phonemes; each lasts until the next. Language switches such as ``(en)`` are no
+    sounds.
+    """
     kept = [(at, name.strip(_STRESS)) for at, name in events if not name.startswith("(")]
     bounds: list[tuple[int, str]] = [(0, PAUSE)]
     for at, name in kept:
@@ -200,7 +203,8 @@ def _phonemes(events: list[tuple[int, str]], samples: NDArray[np.float32], rate:
 def _closure_start(at: int, samples: NDArray[np.float32], rate: int, after_pause: bool) -> int:
     """First sample of a consonant whose event is at `at`.
 
-    The event of a stop marks its burst; its closure is the exact silence before it, which espeak-ng counts to the sound before.
+    The event of a stop marks its burst; its closure is the exact silence before it, which espeak-ng counts to
+    the sound before.
     """
     if after_pause:
         return max(at - int(_CLOSURE_AFTER_PAUSE_S * rate), 0)

@@ -1,4 +1,6 @@
-"""flite through its program: voices built from recordings, with printed phone times. Used where the program is installed."""
+"""flite through its program: voices built from recordings, with printed phone times. Used where the program
+is installed.
+"""
 
 import shutil
 import subprocess
@@ -30,8 +32,9 @@ def synthesise(
 ) -> tuple[NDArray[np.float32], int, list[Phoneme]]:
     """Read a text aloud.
 
-    `voice` is one of VOICES, `stretch` multiplies durations (0.7..1.5), `pitch_hz` is the mean pitch (None: the voice's own). Returns mono
-    samples (n,) float32 -1..1, their rate in Hz, and the phonemes in IPA. Raises InputError when flite is missing or fails.
+    `voice` is one of VOICES, `stretch` multiplies durations (0.7..1.5), `pitch_hz` is the mean pitch (None:
+    the voice's own). Returns mono samples (n,) float32 -1..1, their rate in Hz, and the phonemes in IPA.
+    Raises InputError when flite is missing or fails.
     """
     path = program()
     if path is None:
@@ -54,19 +57,23 @@ def synthesise(
         ]
         if pitch_hz is not None:
             command[3:3] = ["--setf", f"int_f0_target_mean={pitch_hz:.1f}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise InputError(f"flite took longer than {_LIMIT_S} s; give it a shorter text.") from error
         if done.returncode != 0 or not out.is_file():
             raise InputError(f"flite could not speak with the voice {voice!r}: {done.stderr.strip()[-200:]}")
         with wave.open(str(out)) as file:
-            rate = file.getframerate()
-            samples = (
-                np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float32) / 32768
-            )
+            rate = int(file.getframerate())
+            data = file.readframes(file.getnframes())
+    samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(32768)
     return samples, rate, _phonemes(done.stdout, len(samples) / rate)
 
 
 def _phonemes(printed: str, duration_s: float) -> list[Phoneme]:
-    """Read ``name:end_time`` pairs, cut at the end of the samples (the last pause is printed longer than it is)."""
+    """Read ``name:end_time`` pairs, cut at the end of the samples (the last pause is printed longer than it
+    is).
+    """
     phonemes: list[Phoneme] = []
     start = 0.0
     for pair in printed.split():

@@ -12,7 +12,8 @@ from lipwright.presenter.pose import Pose
 
 _STREAM = 4_404
 
-# Standard deviations: angles in radians, shifts in face widths; and the highest frequency in Hz. Ours, after looking at people who talk.
+# Standard deviations: angles in radians, shifts in face widths; and the highest frequency in Hz. Ours, after
+# looking at people who talk.
 _SWAYS: dict[str, tuple[float, float]] = {
     "yaw": (0.085, 0.5),
     "pitch": (0.04, 0.6),
@@ -31,7 +32,9 @@ _SACCADE_S = 0.04
 
 
 def draw_motion(seed: int, times_s: Sequence[float] | NDArray[np.floating]) -> list[Pose]:
-    """Poses at the given times in seconds (>= 0), one each. Band-limited sway, blinks every few seconds, gaze that jumps and rests."""
+    """Poses at the given times in seconds (>= 0), one each. Band-limited sway, blinks every few seconds, gaze
+    that jumps and rests.
+    """
     times = np.asarray(times_s, dtype=np.float64)
     streams = {
         name: np.random.default_rng([_STREAM, seed, number])

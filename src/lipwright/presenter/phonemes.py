@@ -1,7 +1,7 @@
 """Phonemes to visemes: which sounds look alike on a mouth.
 
-Labels are IPA, as espeak-ng names them; flite's names are turned into IPA by `from_flite`. A label may hold several sounds (``aɪ``, ``əl``): it is
-split into segments, each with one viseme.
+Labels are IPA, as espeak-ng names them; flite's names are turned into IPA by `from_flite`. A label may hold
+several sounds (``aɪ``, ``əl``): it is split into segments, each with one viseme.
 """
 
 from collections.abc import Sequence
@@ -59,15 +59,18 @@ _UNKNOWN = "ə"
 _FLITE = {
     "pau": PAUSE,
     **{same: same for same in ("p", "b", "t", "d", "k", "m", "n", "f", "v", "s", "z", "l", "w")},
-    "g": "ɡ", "ng": "ŋ", "th": "θ", "dh": "ð", "sh": "ʃ", "zh": "ʒ", "ch": "tʃ", "jh": "dʒ", "hh": "h", "hv": "h",
-    "r": "ɹ", "y": "j", "em": "m", "en": "n", "el": "əl", "nx": "n", "dx": "ɾ", "axr": "ɚ", "ssil": PAUSE, "brth": PAUSE,
-    "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "aʊ", "ax": "ə", "ay": "aɪ", "eh": "ɛ", "er": "ɜ", "ey": "eɪ",
-    "ih": "ɪ", "iy": "i", "ow": "oʊ", "oy": "ɔɪ", "uh": "ʊ", "uw": "u",
+    "g": "ɡ", "ng": "ŋ", "th": "θ", "dh": "ð", "sh": "ʃ", "zh": "ʒ", "ch": "tʃ", "jh": "dʒ",
+    "hh": "h", "hv": "h", "r": "ɹ", "y": "j", "em": "m", "en": "n", "el": "əl", "nx": "n",
+    "dx": "ɾ", "axr": "ɚ", "ssil": PAUSE, "brth": PAUSE, "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ",
+    "aw": "aʊ", "ax": "ə", "ay": "aɪ", "eh": "ɛ", "er": "ɜ", "ey": "eɪ", "ih": "ɪ", "iy": "i",
+    "ow": "oʊ", "oy": "ɔɪ", "uh": "ʊ", "uw": "u",
 }  # fmt: skip
 
 
 def from_flite(name: str) -> str:
-    """IPA label of a flite (CMU) phone name such as ``ay``; stress digits are ignored, an unknown name becomes a schwa."""
+    """IPA label of a flite (CMU) phone name such as ``ay``; stress digits are ignored, an unknown name
+    becomes a schwa.
+    """
     return _FLITE.get(name.rstrip("012"), _UNKNOWN)
 
 
@@ -83,7 +86,9 @@ def is_pause(label: str) -> bool:
 
 
 def segments(phonemes: Sequence[tuple[str, float, float]]) -> list[Segment]:
-    """Split phonemes into segments of one viseme each; a symbol marked long takes a larger share of its phoneme's time."""
+    """Split phonemes into segments of one viseme each; a symbol marked long takes a larger share of its
+    phoneme's time.
+    """
     result: list[Segment] = []
     for label, start, end in phonemes:
         symbols = _symbols(label) or [(_UNKNOWN, 1.0)]
@@ -99,7 +104,9 @@ def segments(phonemes: Sequence[tuple[str, float, float]]) -> list[Segment]:
 def viseme_track(
     phonemes: Sequence[tuple[str, float, float]], times_s: NDArray[np.floating]
 ) -> NDArray[np.int64]:
-    """Class (index into VISEMES) at each of the times, (n,) seconds -> (n,) int64; silence where no phoneme is."""
+    """Class (index into VISEMES) at each of the times, (n,) seconds -> (n,) int64; silence where no phoneme
+    is.
+    """
     track = np.zeros(len(times_s), dtype=np.int64)
     parts = segments(phonemes)
     if not parts:

@@ -1,7 +1,8 @@
 """English sentences for the presenter to say, made of our own words and patterns.
 
-The words are chosen for what they do to a mouth: many p, b, m, f, v, rounded and open vowels, numbers and names. Texts of training
-seeds and of evaluation seeds share no pattern and no content word (see `EVALUATION_SEED`), so no evaluation sentence was ever trained on.
+The words are chosen for what they do to a mouth: many p, b, m, f, v, rounded and open vowels, numbers and
+names. Texts of training seeds and of evaluation seeds share no pattern and no content word (see
+`EVALUATION_SEED`), so no evaluation sentence was ever trained on.
 """
 
 import numpy as np
@@ -16,33 +17,37 @@ _STREAM = 1_101
 """Keeps the draws of texts apart from other draws with the same seed."""
 
 _WORDS = {
-    "person": """Peter Barbara Bob Mary Philip Vivian Emma Oliver Pamela Tom Fiona Simon Beth Victor Amber Paul Sophia Walter Phoebe
-        Martin Olga Bruno Maeve Robert Wanda Fabian Joyce Humphrey Molly Evan Ruth Boris Yvonne Patrick Bella Matthew Vera Joe Monica Hugo
-        Penelope Ben Mabel Frank Louise Abby Theo Ophelia Rob Gwen""",
-    "place": """Paris Bombay Moscow Vienna Boston Lima Oslo Fargo Berlin Verona Madrid Bristol Tampa Havana Dover Malmo Bergen Phoenix Warsaw Tokyo
-        Bath Memphis Cuba Panama Wales Mumbai Zurich Bali Porto Vermont Geneva Brooklyn Fiji Peru Naples Ohio Prague Athens Bologna Hamburg""",
-    "thing": """map boat apple drum pipe book vase lamp problem poem bubble thumb movie program beaver umbrella sofa window phone elbow
-        video wolf pumpkin shovel moon shoe chair jacket whistle puzzle muffin violin blanket camera tooth feather hammer balloon
-        mushroom thimble coffee pot river stove bowl room pillow bottle parcel number farm van oven ruler button kitchen garage spoon
-        magpie owl wheel path teapot goat engine""",
-    "quality": """big warm purple empty brave funny smooth fabulous warm yellow mighty broken pale beautiful modern heavy fresh open soft
-        famous blue impossible proper woven loud brown lovely awful bumpy polite fluffy shallow rough amber bold round thin rapid
-        orange humble vivid hollow green vast spare rubber foggy marvellous""",
-    "action": """moved bought found painted followed wrapped opened measured borrowed dropped fixed pushed improved packed
-        mended showed buried thanked described loved forgot brought covered helped watched filmed mopped chose mailed
-        weighed shaved polished threw approved saved blamed""",
-    "manner": """before breakfast, above the village, by the old bridge, for five months, every morning, with both hands, after the fire,
-        behind my house, in poor weather, on a warm afternoon, without a word, far from home, at half past four, from my pocket,
-        through the back door, in the small valley, before the storm, by mistake, for a whole week, under the bamboo""",
-    "group": """people farmers mothers bakers boys women voters drivers painters members fathers babies wolves pupils teachers
-        musicians owls foxes sheep pirates judges neighbours players visitors doctors beavers""",
+    "person": """Peter Barbara Bob Mary Philip Vivian Emma Oliver Pamela Tom Fiona Simon Beth Victor Amber
+        Paul Sophia Walter Phoebe Martin Olga Bruno Maeve Robert Wanda Fabian Joyce Humphrey Molly Evan Ruth
+        Boris Yvonne Patrick Bella Matthew Vera Joe Monica Hugo Penelope Ben Mabel Frank Louise Abby Theo
+        Ophelia Rob Gwen""",
+    "place": """Paris Bombay Moscow Vienna Boston Lima Oslo Fargo Berlin Verona Madrid Bristol Tampa Havana
+        Dover Malmo Bergen Phoenix Warsaw Tokyo Bath Memphis Cuba Panama Wales Mumbai Zurich Bali Porto
+        Vermont Geneva Brooklyn Fiji Peru Naples Ohio Prague Athens Bologna Hamburg""",
+    "thing": """map boat apple drum pipe book vase lamp problem poem bubble thumb movie program beaver
+        umbrella sofa window phone elbow video wolf pumpkin shovel moon shoe chair jacket whistle puzzle
+        muffin violin blanket camera tooth feather hammer balloon mushroom thimble coffee pot river stove
+        bowl room pillow bottle parcel number farm van oven ruler button kitchen garage spoon magpie owl
+        wheel path teapot goat engine""",
+    "quality": """big warm purple empty brave funny smooth fabulous warm yellow mighty broken pale beautiful
+        modern heavy fresh open soft famous blue impossible proper woven loud brown lovely awful bumpy
+        polite fluffy shallow rough amber bold round thin rapid orange humble vivid hollow green vast spare
+        rubber foggy marvellous""",
+    "action": """moved bought found painted followed wrapped opened measured borrowed dropped fixed pushed
+        improved packed mended showed buried thanked described loved forgot brought covered helped watched
+        filmed mopped chose mailed weighed shaved polished threw approved saved blamed""",
+    "manner": """before breakfast, above the village, by the old bridge, for five months, every morning,
+        with both hands, after the fire, behind my house, in poor weather, on a warm afternoon, without a
+        word, far from home, at half past four, from my pocket, through the back door, in the small valley,
+        before the storm, by mistake, for a whole week, under the bamboo""",
+    "group": """people farmers mothers bakers boys women voters drivers painters members fathers babies
+        wolves pupils teachers musicians owls foxes sheep pirates judges neighbours players visitors doctors
+        beavers""",
 }
-_HUNDREDS = "one two three four five six seven eight nine".split()
-_SMALL = [
-    *_HUNDREDS,
-    *"ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(),
-]
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_HUNDREDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_SMALL = [*_HUNDREDS, *_TEENS.split()]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 _TRAINING_PATTERNS = (
     "{person} {action} the {quality} {thing} {manner}.",
@@ -71,7 +76,7 @@ _EVALUATION_PATTERNS = (
     "Above all, be {quality} with the {thing} of {person}.",
     "Room {number}, over by the {thing}, is where the {group} of {place} wait.",
     "When {person} {action} my {thing}, it became {quality}.",
-    "A {quality} {thing}, a {quality} {thing} and {number} {group}: that is what we found {manner}.",
+    "A {quality} {thing} and {number} {group}: that is what we found {manner}.",
     "Both {person} and the {group} prefer a {quality} {thing} to {place}.",
     "Move over, {person}, the {group} want to film this {quality} {thing}.",
     "Fog covered {place} {manner}, so the {group} {action} nothing.",

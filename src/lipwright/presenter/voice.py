@@ -13,17 +13,18 @@ from lipwright.presenter.texts import EVALUATION_SEED, draw_text
 SAMPLE_RATE = 16_000
 """Hz of all speech in this package."""
 
-LANGUAGES = (
-    "en-us en-gb-x-rp en-gb-scotland en-029 de nl sv nb it es pt-br pl fi hu id ro"
-).split()  # fmt: skip
+LANGUAGES = tuple("en-us en-gb-x-rp en-gb-scotland en-029 de nl sv nb it es pt-br pl fi hu id ro".split())  # noqa: SIM905
 """espeak-ng language voices; those that are not English give English text foreign sounds."""
 
-VARIANTS = (
-    "Alex Alicia Andrea Andy Annie Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Michael Mike adam anika antonio aunty "
-    "belinda benjamin boris caleb david ed edward edward2 f1 f2 f3 f4 f5 grandma grandpa gustave iven iven2 iven3 iven4 john kaukovalta "
-    "linda m1 m2 m3 m4 m5 m6 m7 m8 marcelo max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph steph2 "
-    "steph3 travis victor zac"
-).split()
+VARIANTS = tuple(
+    """
+    Alex Alicia Andrea Andy Annie Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Michael
+    Mike adam anika antonio aunty belinda benjamin boris caleb david ed edward edward2 f1 f2 f3 f4 f5
+    grandma grandpa gustave iven iven2 iven3 iven4 john kaukovalta linda m1 m2 m3 m4 m5 m6 m7 m8 marcelo
+    max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph steph2 steph3
+    travis victor zac
+    """.split()  # noqa: SIM905 (a table of seventy names reads better)
+)
 """espeak-ng speaker variants with a human sound. Every eighth is kept for evaluation seeds."""
 
 _STREAM_VOICE, _STREAM_SPEECH = 2_202, 3_303
@@ -39,8 +40,9 @@ _OUTER_PAUSE_S = (0.1, 0.7)
 class Voice:
     """Who speaks and how.
 
-    engine: ``espeak`` or ``flite``; name: a voice of it; pace: 1 is usual, above is faster; pitch and intonation: 0..100, 50 is the
-    voice's own; speed: the samples are played this much faster (moves formants and tempo together, 1 is unchanged).
+    engine: ``espeak`` or ``flite``; name: a voice of it; pace: 1 is usual, above is faster; pitch and
+    intonation: 0..100, 50 is the voice's own; speed: the samples are played this much faster (moves formants
+    and tempo together, 1 is unchanged).
     """
 
     engine: str
@@ -53,7 +55,9 @@ class Voice:
 
 @dataclass(frozen=True)
 class Speech:
-    """samples: mono (n,) float32 -1..1 at 16 kHz; phonemes: IPA labels with times in seconds that cover it, in order."""
+    """samples: mono (n,) float32 -1..1 at 16 kHz; phonemes: IPA labels with times in seconds that cover it,
+    in order.
+    """
 
     samples: NDArray[np.float32]
     phonemes: tuple[Phoneme, ...]
@@ -65,7 +69,9 @@ class Speech:
 
 
 def draw_voice(seed: int) -> Voice:
-    """A voice: 45 % flite where its program is installed, else espeak-ng. The same seed gives the same voice on the same machine."""
+    """A voice: 45 % flite where its program is installed, else espeak-ng. The same seed gives the same voice
+    on the same machine.
+    """
     rng = np.random.default_rng([_STREAM_VOICE, seed])
     pace, speed = rng.uniform(0.8, 1.25), rng.uniform(*_SPEEDS)
     pitch, intonation = rng.uniform(25, 75), rng.uniform(20, 80)
@@ -82,15 +88,18 @@ def draw_voice(seed: int) -> Voice:
 
 
 def draw_speech(seed: int, seconds: float = 4.0) -> Speech:
-    """A drawn text read by a drawn voice, about `seconds` long with its pauses. Raises InputError when no synthesiser is there."""
+    """A drawn text read by a drawn voice, about `seconds` long with its pauses. Raises InputError when no
+    synthesiser is there.
+    """
     return speak(draw_text(seed, seconds), draw_voice(seed), seed)
 
 
 def speak(text: str, voice: Voice, seed: int, *, pauses: bool = True) -> Speech:
     """Read a text with a voice.
 
-    With `pauses`, silence is added before and after and some pauses inside grow, so that closed mouths in silence occur; then loudness and a
-    faint noise floor are drawn from the seed too. Raises InputError when the synthesiser is missing or refuses.
+    With `pauses`, silence is added before and after and some pauses inside grow, so that closed mouths in
+    silence occur; then loudness and a faint noise floor are drawn from the seed too. Raises InputError when
+    the synthesiser is missing or refuses.
     """
     samples, rate, phonemes = _synthesised(text, voice)
     speech = _resampled(samples, rate * voice.speed, rate, phonemes)
