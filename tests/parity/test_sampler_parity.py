@@ -34,7 +34,9 @@ def networks(golden: Callable[[str], Any]) -> Networks:
     return unet, PosteriorCodec(vae)
 
 
-def _run(networks: Networks, settings: dict[str, Any], inputs: dict[str, Any], frames: int) -> dict[str, Tensor]:
+def _run(
+    networks: Networks, settings: dict[str, Any], inputs: dict[str, Any], frames: int
+) -> dict[str, Tensor]:
     """The released pass: shared noise, then per window the posterior draws, the walk and the decoding."""
     unet, codec = networks
     pixels = rearrange(torch.from_numpy(inputs["faces"][:frames]).float() / 127.5 - 1, "f h w c -> f c h w")

@@ -30,7 +30,9 @@ def test_the_encoder_has_the_names_and_shapes_of_the_released_file(checkpoints: 
     assert ours == {key: shape for key, shape in theirs.items() if key not in unused}
 
 
-def test_mel_features_and_tokens_equal_the_recorded_ones(sound: np.ndarray, golden: Callable[[str], Any]) -> None:
+def test_mel_features_and_tokens_equal_the_recorded_ones(
+    sound: np.ndarray, golden: Callable[[str], Any]
+) -> None:
     settings, arrays = golden("audio_whisper_speech_8s")
     assert np.abs(mel.log_mel(sound)[:, arrays["logmel_columns"]] - arrays["logmel"]).max() < 1e-5
     encoder = AudioEncoder(WhisperConfig.from_json(settings["whisper_dims"])).eval()

@@ -36,12 +36,14 @@ def test_names_and_shapes_are_those_of_the_released_files(name: str, checkpoints
 
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("name", SETS)
-def test_predictions_equal_the_recorded_ones(name: str, channels_last: bool, golden: Callable[[str], Any]) -> None:
+def test_predictions_equal_the_recorded_ones(
+    name: str, channels_last: bool, golden: Callable[[str], Any]
+) -> None:
     settings, arrays = golden(name)
     network = UNet3D(UNetConfig.from_json(settings["model_config"])).eval()
     fill(network)
     if channels_last:
-        network.to(memory_format=torch.channels_last)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
     x, t, audio = (torch.from_numpy(arrays[key]) for key in ("x", "t", "audio"))
     tokens = rearrange(audio, "(b f) n d -> b f n d", b=len(x))
     with torch.no_grad():

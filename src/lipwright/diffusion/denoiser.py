@@ -35,8 +35,10 @@ class Denoiser:
     def __call__(self, x: Float[Tensor, "1 4 f y x"], t: Int[Tensor, ""]) -> Float[Tensor, "1 4 f y x"]:
         """The prediction (noise or velocity) for noisy latents at training time step t."""
         shown = torch.cat([x.to(self._condition), self._condition], dim=1)
-        time = t.to(shown.device).reshape(1)
+        time = t.to(shown.device)
         if self._guidance <= 1:
-            return self._network(shown, time, self._audio).to(x)
-        silent, spoken = self._network(shown.expand(2, -1, -1, -1, -1), time, self._audio).to(x).chunk(2)
+            prediction: Tensor = self._network(shown, time.expand(1), self._audio)
+            return prediction.to(x)
+        both: Tensor = self._network(shown.expand(2, -1, -1, -1, -1), time.expand(2), self._audio)
+        silent, spoken = both.to(x).chunk(2)
         return torch.lerp(silent, spoken, self._guidance)

@@ -20,7 +20,8 @@ def clip_generator(seed: int) -> torch.Generator:
 
 def window_generator(seed: int, window: int) -> torch.Generator:
     """A generator of its own for one window; other seeds and other windows give unrelated streams."""
-    return torch.Generator("cpu").manual_seed((seed * 0x9E3779B97F4A7C15 + (window + 1) * 0xD1B54A32D192ED03) % 2**63)
+    mixed = seed * 0x9E3779B97F4A7C15 + (window + 1) * 0xD1B54A32D192ED03  # odd 64-bit constants
+    return torch.Generator("cpu").manual_seed(mixed % 2**63)
 
 
 def shared_noise(generator: torch.Generator, height: int, width: int) -> Float[Tensor, "1 4 1 y x"]:

@@ -18,7 +18,7 @@ SPACINGS = ("leading", "trailing")
 
 
 class Solver(Protocol):
-    """One walk from noise to latents: its time steps (descending, on the CPU) and a step. Made anew per window."""
+    """One walk from noise to latents: its time steps (descending) and a step. Made anew for each window."""
 
     timesteps: Tensor
     start_scale: float
@@ -43,15 +43,17 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.prediction_type not in PREDICTIONS:
+            known = ", ".join(PREDICTIONS)
             raise WeightsError(
-                f"unknown prediction type {self.prediction_type!r} in the model; known: {', '.join(PREDICTIONS)}"
+                f"the model predicts {self.prediction_type!r}, which is unknown; known: {known}"
             )
         if self.spacing not in SPACINGS:
-            raise WeightsError(f"unknown step spacing {self.spacing!r} in the model; known: {', '.join(SPACINGS)}")
+            known = ", ".join(SPACINGS)
+            raise WeightsError(f"the model's step spacing {self.spacing!r} is unknown; known: {known}")
 
     @classmethod
     def from_json(cls, settings: Mapping[str, Any]) -> "Schedule":
-        """From a bundle's mapping; what is absent keeps its default. Raises WeightsError on unknown settings."""
+        """From a bundle's mapping; what is absent keeps its default. Raises WeightsError when unknown."""
         if unknown := sorted(set(settings) - set(asdict(cls()))):
             raise WeightsError(f"the model's noise schedule has unknown settings: {', '.join(unknown)}")
         return cls(**settings)
@@ -65,24 +67,24 @@ class Schedule:
         return torch.cumprod(1 - root**2, dim=0)
 
     def add_noise(
-        self, clean: Float[Tensor, "b *n"], noise: Float[Tensor, "b *n"], t: Int[Tensor, " b"]
-    ) -> Float[Tensor, "b *n"]:
+        self, clean: Float[Tensor, "b ..."], noise: Float[Tensor, "b ..."], t: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b ..."]:
         """sqrt(abar) clean + sqrt(1 - abar) noise, one time step per batch item."""
         signal, spread = self._shares(t, clean)
         return signal * clean + spread * noise
 
     def target(
-        self, clean: Float[Tensor, "b *n"], noise: Float[Tensor, "b *n"], t: Int[Tensor, " b"]
-    ) -> Float[Tensor, "b *n"]:
-        """What the network should predict: the noise, or the velocity sqrt(abar) noise - sqrt(1 - abar) clean."""
+        self, clean: Float[Tensor, "b ..."], noise: Float[Tensor, "b ..."], t: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b ..."]:
+        """What the network predicts: the noise, or the velocity sqrt(abar) noise - sqrt(1 - abar) clean."""
         if self.prediction_type == "epsilon":
             return noise
         signal, spread = self._shares(t, clean)
         return signal * noise - spread * clean
 
     def clean_estimate(
-        self, noisy: Float[Tensor, "b *n"], prediction: Float[Tensor, "b *n"], t: Int[Tensor, " b"]
-    ) -> Float[Tensor, "b *n"]:
+        self, noisy: Float[Tensor, "b ..."], prediction: Float[Tensor, "b ..."], t: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b ..."]:
         """The clean latents that a prediction implies, not clipped."""
         signal, spread = self._shares(t, noisy)
         if self.prediction_type == "epsilon":
@@ -95,7 +97,7 @@ class Schedule:
         return kept.sqrt(), (1 - kept).sqrt()
 
     def solver(self, name: str, steps: int) -> Solver:
-        """A fresh solver of that many steps. Raises OptionError for an unknown name or a step count out of range."""
+        """A fresh solver of that many steps. Raises OptionError: unknown name, step count out of range."""
         if name not in SOLVERS:
             raise OptionError(f"unknown solver {name!r}; known: {', '.join(SOLVERS)}")
         if not 1 <= steps <= TRAINING_STEPS:

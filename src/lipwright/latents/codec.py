@@ -35,8 +35,8 @@ class Codec(Protocol):
 class PosteriorCodec:
     """Stable Diffusion's autoencoder (diffusers' AutoencoderKL). Runs without gradients.
 
-    Pictures are made contiguous first: on a CPU a channels-last picture (one from an (h, w, 3) array, say) would
-    otherwise send the whole network through a group norm that is three digits less exact.
+    Pictures are made contiguous first: on a CPU a channels-last picture (one from an (h, w, 3) array, say)
+    would otherwise send the whole network through a group norm that is three digits less exact.
     """
 
     def __init__(self, vae: nn.Module, *, scale: float = SCALE, shift: float = 0.0) -> None:
@@ -74,7 +74,7 @@ class PlainNetwork(Protocol):
 
 
 class PlainCodec:
-    """An autoencoder without a random part (the embedded model's); noise is ignored. Runs without gradients."""
+    """An autoencoder without a random part (the embedded model's); noise is ignored. No gradients."""
 
     def __init__(self, network: PlainNetwork, *, scale: float, shift: float = 0.0) -> None:
         self.network = network

@@ -1,8 +1,8 @@
 """The convolutional half of the U-Net: group norms that may span frames, residual blocks, resampling.
 
 Frames are folded into the batch, "(b f) c h w". In channels-last memory regrouping them for a norm over all
-frames is a view, not a copy. Which memory layout is used follows the weights (`layout`): channels-last is faster,
-but PyTorch's group norm for it on a CPU loses about three digits on flat pictures (measured, torch 2.13: errors
+frames is a view, not a copy. The memory layout follows the weights (`layout`): channels-last is faster, but
+PyTorch's group norm for it on a CPU loses about three digits on flat pictures (measured, torch 2.13: errors
 of 1e-3 in place of 2e-6), so recorded numbers are checked in the default layout.
 """
 

@@ -105,7 +105,7 @@ class TemporalTransformer(nn.Module):
         tokens = self.proj_in(rearrange(self.norm(x), "(b f) c h w -> b f (h w) c", f=frames))
         for block in self.transformer_blocks:
             tokens = block(tokens)
-        pixels = rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=height)
+        pixels: Tensor = rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=height)
         return pixels.contiguous(memory_format=layout(x)) + x
 
 

@@ -99,7 +99,8 @@ class UNetConfig:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(flat) - known):
             raise WeightsError(f"the U-Net configuration has unknown settings: {', '.join(unknown)}")
-        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in flat.items()})
+        values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in flat.items()}
+        return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
         """A flat mapping of plain values; `from_json` gives the same configuration back."""
@@ -137,7 +138,8 @@ class UNet3D(nn.Module):
     """Predicts the noise (or velocity) of a window of latents. Key names are the released files'.
 
     Tensors travel as (b f) c h w in the memory layout of the weights: `model.to(memory_format=
-    torch.channels_last)` is the fast choice. `gradient_checkpointing` trades a second forward pass for memory.
+    torch.channels_last)` is the fast choice. `gradient_checkpointing` trades a second forward pass for
+    memory.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -158,7 +160,7 @@ class UNet3D(nn.Module):
         )
         self.conv_out = nn.Conv2d(widths[0], config.out_channels, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
+        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]  # stubs: it may be None; not here
 
     def embed_time(self, t: Int[Tensor, " b"], dtype: torch.dtype) -> Float[Tensor, "b e"]:
         """The time embedding every residual block adds; the sinusoid is computed in float32."""
@@ -187,7 +189,7 @@ class UNet3D(nn.Module):
         time = self.embed_time(t.expand(batch), x.dtype)
         tokens = None if audio is None else rearrange(audio, "b f n d -> (b f) n d")
         told = Condition(time, tokens, frames, self.gradient_checkpointing)
-        hidden = rearrange(x, "b c f h w -> (b f) c h w")
+        hidden: Tensor = rearrange(x, "b c f h w -> (b f) c h w")
         hidden = self.conv_in(hidden.contiguous(memory_format=layout(self.conv_in.weight)))
         skips = [hidden]
         for down in self.down_blocks:
@@ -196,7 +198,7 @@ class UNet3D(nn.Module):
         hidden = self.mid_block(hidden, told)
         for up in self.up_blocks:
             hidden = up(hidden, skips, told)
-            del skips[-len(up.resnets) :]
+            del skips[-1 - self.config.layers_per_block :]
         hidden = self.conv_out(functional.silu(self.conv_norm_out(hidden, frames)))
         return rearrange(hidden, "(b f) c h w -> b c f h w", b=batch)
 

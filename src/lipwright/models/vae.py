@@ -27,7 +27,7 @@ def current_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def build_vae(settings: Mapping[str, Any]) -> nn.Module:
-    """An AutoencoderKL with random weights; `settings` are the constructor's arguments (a diffusers config.json)."""
+    """An AutoencoderKL with random weights; `settings`: its arguments (diffusers' config.json)."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     arguments = {key: value for key, value in settings.items() if not key.startswith("_")}

@@ -1,8 +1,8 @@
-"""The encoder half of Whisper, giving the activations of every layer. Key names are OpenAI's (`encoder.` cut off).
+"""The encoder half of Whisper, giving the activations of every layer. Key names: OpenAI's, less `encoder.`.
 
-Why not the class of the `transformers` library: LatentSync reads the last layer *before* the final norm, which
-that class does not give; `tiny` trains the same network at another width and a 3 s context, which that class
-refuses (it insists on its own input length); and importing it costs seconds for what is a page of code.
+Why not the class of the `transformers` library: LatentSync reads the last layer *before* the final norm,
+which that class does not give; `tiny` trains the same network at another width on windows of any length up
+to 3 s, which that class refuses (it insists on its full context); and it is a heavy import for a page of code.
 """
 
 import math
@@ -43,8 +43,9 @@ def encoder_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     The final norm (`ln_post`) is left out: the features are taken before it.
     """
-    inside = {key.removeprefix("encoder."): value for key, value in state.items() if key.startswith("encoder.")}
-    return {key: value for key, value in inside.items() if not key.startswith("ln_post.")}
+    start = "encoder."
+    wanted = [key for key in state if key.startswith(start) and not key.startswith(start + "ln_post.")]
+    return {key.removeprefix(start): state[key] for key in wanted}
 
 
 def position_table(length: int, width: int) -> Float[Tensor, "length width"]:
@@ -118,7 +119,9 @@ class AudioEncoder(nn.Module):
         x = functional.gelu(self.conv2(functional.gelu(self.conv1(mel))))
         table = cast(Tensor, self.positional_embedding)
         if x.shape[2] > table.shape[0]:
-            raise ValueError(f"a block of {mel.shape[2]} mel columns exceeds the context of {table.shape[0]} rows")
+            raise ValueError(
+                f"a block of {mel.shape[2]} columns exceeds the context of {table.shape[0]} rows"
+            )
         x = rearrange(x, "b c r -> b r c") + table[: x.shape[2]].to(x.dtype)
         activations = [x]
         for block in self.blocks:

@@ -1,4 +1,4 @@
-"""Listening: a whole sound as feature rows (50 per second), encoded block by block when they are asked for."""
+"""Listening: a whole sound as feature rows (50 per second), encoded block by block when asked for."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -26,8 +26,8 @@ class Blocks:
     kind "separate": as released. Blocks end to end, each encoded alone; nothing crosses their borders.
     kind "overlap": neighbours share 2 * context rows and are faded into each other over the middle half of
     them, so every row used has heard at least context / 2 rows on both sides, or the end of the sound.
-    padding: a block shorter than `rows` is filled up with this value in normalised log-mel space (the released
-    code: 0.0, which is not silence); None encodes it at its own length.
+    padding: a block shorter than `rows` is filled up with this value in normalised log-mel space (the
+    released code: 0.0, which is not silence); None encodes it at its own length.
     """
 
     kind: Literal["separate", "overlap"] = "separate"
@@ -37,7 +37,9 @@ class Blocks:
 
     def __post_init__(self) -> None:
         if self.kind == "overlap" and not 0 < 4 * self.context <= self.rows:
-            raise ValueError(f"a block of {self.rows} rows cannot have {self.context} rows of context on each side")
+            raise ValueError(
+                f"a block of {self.rows} rows cannot have {self.context} of context on each side"
+            )
 
     @property
     def stride(self) -> int:
@@ -145,7 +147,7 @@ class Listening:
 
 
 def _ramp(x: np.ndarray) -> np.ndarray:
-    return np.clip(x, 0.0, 1.0)
+    return np.asarray(np.clip(x, 0.0, 1.0))
 
 
 def _row_count(columns: int, blocks: Blocks) -> int:

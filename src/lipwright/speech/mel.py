@@ -55,7 +55,7 @@ def log_mel_power(
 ) -> Float32[np.ndarray, "80 m"]:
     """log10 of the mel power, columns `first` to `stop` (default: all), floored at 1e-10.
 
-    A column sees the true sound around it even where the block ends; beyond the file it sees its mirror image.
+    A column sees the true sound around it even where the block ends; beyond the file, its mirror image.
     """
     stop = columns(len(samples)) if stop is None else stop
     if stop <= first:
@@ -67,7 +67,7 @@ def log_mel_power(
 
 
 def loudest(samples: Float32[np.ndarray, " n"], block: int = 3000) -> float:
-    """The largest log10 mel power of the whole sound, in blocks of columns; the floor for silence or nothing."""
+    """The largest log10 mel power of the whole sound, in blocks of columns; for silence, the floor."""
     most = np.log10(LEAST_POWER)
     for first in range(0, columns(len(samples)), block):
         stop = min(first + block, columns(len(samples)))
@@ -88,7 +88,7 @@ def log_mel(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "80 m"]:
 
 
 def syncnet_mel(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "80 m"]:
-    """SyncNet's mel, -4..4, m = 1 + floor(n / 200): pre-emphasised, magnitude in dB, zeros beyond the ends."""
+    """SyncNet's mel, -4..4, m = 1 + floor(n / 200): pre-emphasised, magnitude in dB, zeros at the ends."""
     sound = np.asarray(samples, dtype=np.float64)
     if len(sound) == 0:
         return np.full((BANDS, 1), -4.0, np.float32)
@@ -100,7 +100,7 @@ def syncnet_mel(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "80 m
 
 
 def syncnet_window(mel: Float32[np.ndarray, "80 m"], start_s: float) -> Float32[np.ndarray, "80 52"] | None:
-    """The 52 columns that belong to 16 frames (at 25 per second) from `start_s`; None where the sound ends."""
+    """The 52 columns of 16 frames (at 25 per second) from `start_s`; None where the sound ends before."""
     first = int(SYNC_COLUMNS_PER_S * start_s + 1e-6)
     window = mel[:, first : first + SYNC_COLUMNS]
     return window if window.shape[1] == SYNC_COLUMNS else None
