@@ -103,7 +103,7 @@ def paint_ears(canvas: Canvas, who: Identity, lamps: Lamps) -> Map:
     )
     height = rim + inner + 0.04 * bump(u, v, 0.0, 0.85, 0.5, 0.25)
     gx, gy = canvas.slopes(canvas.soften(height.astype(np.float32), 0.012))
-    base = np.asarray(who.skin.albedo, np.float32) * np.array([1.0, 0.86, 0.83], np.float32)
+    base = np.asarray(who.skin.albedo, np.float32) * np.array([1.0, 0.91, 0.89], np.float32)
     albedo = np.broadcast_to(base, (*x.shape, 3)).copy()
     hollow = bump(u, v, -0.15, 0.08, 0.30, 0.30) + 0.6 * np.exp(-0.5 * ((reach - 0.60) / 0.08) ** 2) * smooth(
         0.5, 0.0, v

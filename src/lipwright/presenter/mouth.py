@@ -42,7 +42,7 @@ class Lips:
     def seam(self, t: Map) -> Map:
         """Where the closed lips would meet."""
         middle, sides = np.exp(-0.5 * (t / 0.17) ** 2), np.exp(-0.5 * ((np.abs(t) - 0.42) / 0.2) ** 2)
-        strength = (1.0 - self.roundness) * (1.0 - 0.6 * min(1.0, 6.0 * self.opening))
+        strength = (1.0 - self.roundness) * (1.0 - 0.7 * self.press) * (1.0 - 0.6 * min(1.0, 6.0 * self.opening))
         bow = 0.014 * self.traits.bow * strength * (middle - 0.45 * sides)
         return np.asarray(self.traits.y + bow + (self.corner - 0.042 * self.smile) * t * t)
 
@@ -82,7 +82,7 @@ def shape_lips(who: Identity, parameters: NDArray[np.float32]) -> Lips:
     )
     traits = who.mouth
     shut = press * press * (3.0 - 2.0 * press)
-    free = (1.0 - shut) * (1.0 - 0.80 * tuck)
+    free = (1.0 - shut) * (1.0 - 0.93 * tuck)
     drop = JAW_DROP * jaw
     lift = (0.030 * jaw + 0.050 * teeth + 0.012 * tongue) * (1.0 - shut) * (
         1.0 - 0.4 * roundness
@@ -97,13 +97,13 @@ def shape_lips(who: Identity, parameters: NDArray[np.float32]) -> Lips:
     return Lips(
         traits=traits,
         half_width=max(half, 0.45 * traits.half_width),
-        drop=drop * (1.0 - 0.35 * shut) * (1.0 - 0.25 * tuck),
+        drop=drop * (1.0 - 0.65 * shut) * (1.0 - 0.50 * tuck),
         lift=lift,
         fall=fall,
         corner=0.40 * fall - 0.25 * lift,
         upper=traits.upper * thin * (1.0 - 0.10 * tuck),
         lower=traits.lower * thin * (1.0 - 0.45 * tuck),
-        smile=traits.smile + 0.9 * max(width, 0.0) - 0.3 * roundness,
+        smile=traits.smile + 1.5 * max(width, 0.0) - 0.3 * roundness + 0.35 * shut,
         roundness=roundness, press=shut, tuck=tuck, tongue=tongue, teeth=teeth, jaw=jaw,
     )  # fmt: skip
 
