@@ -56,6 +56,8 @@ _STRENGTH_WEAK = np.array([0.7, 0.25, 0.25, 1.0, 1.0, 1.2, 0.8])
 _STRENGTH_ROUND = np.array([1.2, 1.6, 1.6, 1.0, 1.0, 1.0, 1.0])
 _STRENGTH_SHUT = np.array([1.6, 0.4, 0.3, 1.0, 1.0, 1.0, 1.2])
 _REACH_ROUND_S = 0.13
+_RIM_S = 0.03
+"""A segment's pull begins to fade this far within its edges (less in short ones)."""
 
 _PLATEAU_S = 0.05
 """Closures last at least this long, so that one frame at 25 per second lies within or at the edge of each."""
@@ -128,8 +130,8 @@ def _dominance(part: Segment) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     name = VISEMES[part.viseme]
     if name == "sil":
         # A short break barely closes the mouth, a pause does.
-        strength = 2.5 * np.clip((part.end_s - part.start_s - 0.02) / 0.15, 0.02, 1.0)
-        return np.full(7, strength), np.full(7, 0.05)
+        strength = 1.8 * np.clip((part.end_s - part.start_s - 0.02) / 0.15, 0.02, 1.0)
+        return np.full(7, strength), np.full(7, 0.04)
     if part.symbol in "hɦʔ":
         return 0.2 * _STRENGTH_WEAK, _REACH_CONSONANT
     if name in ("O", "U", "CH", "RR"):
@@ -144,9 +146,9 @@ def _dominance(part: Segment) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def _distance(times: NDArray[np.float64], start: float, end: float) -> NDArray[np.float64]:
-    """Seconds from the inner half of a span, 0 within it."""
-    quarter = 0.25 * (end - start)
-    return np.maximum(np.maximum(start + quarter - times, times - (end - quarter)), 0.0)
+    """Seconds from the inner part of a span, 0 within it."""
+    rim = min(0.25 * (end - start), _RIM_S)
+    return np.maximum(np.maximum(start + rim - times, times - (end - rim)), 0.0)
 
 
 def _close(track: NDArray[np.float64], parts: list[Segment], grid: NDArray[np.float64]) -> None:
