@@ -1,7 +1,8 @@
 """Between frame and network crop: three anchors, a similarity, the crop and its way back.
 
-Coordinates are pixel-centre: px (0, 0) has its centre at (0, 0). When a picture is scaled, its corners stay together,
-so a coordinate u becomes (u + 0.5) * scale - 0.5. A matrix is (2, 3) float32 and maps frame px to crop px.
+Coordinates are pixel-centre: px (0, 0) has its centre at (0, 0). When a picture is scaled, its corners stay
+together, so a coordinate u becomes (u + 0.5) * scale - 0.5. A matrix is (2, 3) float32 and maps frame px to
+crop px.
 """
 
 from collections.abc import Mapping
@@ -18,9 +19,9 @@ from lipwright.faces.mesh import columns
 Float = NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
-# The released model takes its three points from a 106-point landmark set: the outer end and upper edge of each brow,
-# and on the nose lower bridge, tip and both wings. The mesh has points at the same places; the outer end of a brow is
-# the middle between the outermost points of its two edges, hence the half weights.
+# The released model takes its three points from a 106-point landmark set: the outer end and upper edge of
+# each brow, and on the nose lower bridge, tip and both wings. The mesh has points at the same places; the
+# outer end of a brow is the middle between the outermost points of its two edges, hence the half weights.
 _BROWS = (
     ((70, 0.1), (46, 0.1), (63, 0.2), (105, 0.2), (66, 0.2), (107, 0.2)),
     ((300, 0.1), (276, 0.1), (293, 0.2), (334, 0.2), (296, 0.2), (336, 0.2)),
@@ -33,10 +34,13 @@ _EYES = (
     ((5, 0.15), (4, 0.15), (1, 0.15), (2, 0.15), (98, 0.2), (327, 0.2)),
 )
 # Name of an anchor set -> left, right, nose, each as (mesh point, weight).
-ANCHORS: Mapping[str, tuple[tuple[tuple[int, float], ...], ...]] = MappingProxyType({"brows": _BROWS, "eyes": _EYES})
+ANCHORS: Mapping[str, tuple[tuple[tuple[int, float], ...], ...]] = MappingProxyType(
+    {"brows": _BROWS, "eyes": _EYES}
+)
 
 SMOOTHING_KEEP = 0.2  # share of the old smoothing state in the released fit
-ANTIALIAS = 0.4  # blur before shrinking by f: sigma = ANTIALIAS * sqrt(f^2 - 1) px; passes 0.5 to 0.65 at the new limit
+# Blur before shrinking by f: sigma = ANTIALIAS * sqrt(f^2 - 1) px; it passes 0.5 to 0.65 at the new limit.
+ANTIALIAS = 0.4
 SMOOTH_SHRINK = 2.0  # from this factor on the blurred picture is so smooth that linear sampling loses nothing
 
 
@@ -44,8 +48,9 @@ SMOOTH_SHRINK = 2.0  # from this factor on the blurred picture is so smooth that
 class Template:
     """Where the three anchors lie in the crop.
 
-    points: ((x, y) x 3) left, right, nose in crop px. crop_width, crop_height: size in which the points are given.
-    resolution: side R of the square the network sees (the crop is stretched to it). anchors: key of ANCHORS.
+    points: ((x, y) x 3) left, right, nose in crop px. crop_width, crop_height: size in which the points are
+    given. resolution: side R of the square the network sees (the crop is stretched to it). anchors: key of
+    ANCHORS.
     """
 
     points: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -76,17 +81,17 @@ class Template:
         return cls((left, right, nose), width, height, int(data["resolution"]), str(data["anchors"]))
 
 
-def LATENTSYNC(resolution: int) -> Template:  # noqa: N802 - reads as the constant it is for each resolution
+def LATENTSYNC(resolution: int) -> Template:
     """The released crop: 75 x 100 units of 2.8 R / 256 px, at 256: 210 x 280."""
     unit = 2.8 * resolution / 256
     points = ((17 * unit, 20 * unit), (58 * unit, 20 * unit), (37.5 * unit, 40 * unit))
     return Template(points, int(75 * unit), int(100 * unit), resolution)
 
 
-# The crop of `tiny`: a lower face, from the lower lids to under the open chin, jaw to jaw. In eye distances (centre to
-# centre, eyes level, face frontal) it reaches 1.15 to both sides, 0.07 above the eyes and 2.23 below them. Measured:
-# wide open chins of real faces at up to 1.9; of presenters in all poses at 2.04 (9 in 10), 2.13 (all); nose anchor at 0.46
-# to 0.58; face outlines at +-1.1.
+# The crop of `tiny`: a lower face, from the lower lids to under the open chin, jaw to jaw. In eye distances
+# (centre to centre, eyes level, face frontal) it reaches 1.15 to both sides, 0.07 above the eyes and 2.23
+# below them. Measured: wide open chins of real faces at up to 1.9; of presenters in all poses at 2.04 (9 in
+# 10), 2.13 (all); nose anchor at 0.46 to 0.58; face outlines at +-1.1.
 _TINY_UNIT = 128 / 2.3
 TINY_TEMPLATE = Template(
     (
@@ -120,9 +125,9 @@ def fit(points: Float, template: Template) -> Float:
 def fit_released(points: Float, template: Template, state: Float | None) -> tuple[Float, Float]:
     """The released fit with its habits: ((2, 3) frame px -> *crop* px, new state (2,)).
 
-    Anchors are rounded to whole px, and the residual of the nose in normalised units, smoothed over the frames, is
-    added to the translation. state: None on the first frame of a job, then what the last call returned.
-    `to_resolution` turns the matrix into one to R px.
+    Anchors are rounded to whole px, and the residual of the nose in normalised units, smoothed over the
+    frames, is added to the translation. state: None on the first frame of a job, then what the last call
+    returned. `to_resolution` turns the matrix into one to R px.
     """
     source = np.rint(np.asarray(points, np.float32))
     matrix, residual = _similarity(source, np.asarray(template.points, np.float32))
@@ -137,13 +142,14 @@ def to_resolution(matrix: NDArray[np.floating[Any]], template: Template) -> Floa
     scale = np.array([template.resolution / template.crop_width, template.resolution / template.crop_height])
     out = np.asarray(matrix, np.float64) * scale[:, None]
     out[:, 2] += 0.5 * scale - 0.5
-    return out.astype(np.float32)
+    return np.asarray(out, np.float32)
 
 
 def _similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """(2, 3) similarity from source (3, 2) to target (3, 2), and the nose's residual in normalised units.
 
-    Both sets are centred and divided by the sample deviation of their six numbers; the rotation is Procrustes'.
+    Both sets are centred and divided by the sample deviation of their six numbers; the rotation is
+    Procrustes'.
     """
     source_centre, target_centre = source.mean(axis=0), target.mean(axis=0)
     source_spread = (source - source_centre).std(ddof=1)
@@ -162,8 +168,9 @@ def _similarity(source: NDArray[Any], target: NDArray[Any]) -> tuple[NDArray[Any
 def crop(picture: Float, box: Box, matrix: Float, resolution: int) -> Float:
     """The network crop (R, R, 3) float32 0..255 from the pixels (h, w, 3) of `box` in the frame.
 
-    The picture is blurred before it is shrunk, by an amount that goes to zero at scale 1, so nothing flickers when a
-    face moves nearer. What lies outside the box repeats its border. May overshoot 0..255 slightly at hard edges.
+    The picture is blurred before it is shrunk, by an amount that goes to zero at scale 1, so nothing flickers
+    when a face moves nearer. What lies outside the box repeats its border. May overshoot 0..255 slightly at
+    hard edges.
     """
     inverse = _inverse(matrix)
     inverse[:, 2] -= box[:2]
@@ -171,7 +178,7 @@ def crop(picture: Float, box: Box, matrix: Float, resolution: int) -> Float:
 
 
 def uncrop(face: Float, matrix: Float, box: Box) -> Float:
-    """A network crop (R, R, 3) put back: the pixels (h, w, 3) of `box` in the frame, border repeated outside."""
+    """A network crop (R, R, 3) put back: pixels (h, w, 3) of `box` in the frame, border repeated outside."""
     to_crop = matrix.astype(np.float64)
     to_crop[:, 2] += to_crop[:, :2] @ np.array(box[:2], np.float64)
     return _sample(face, to_crop, (box[2] - box[0], box[3] - box[1]))
@@ -185,7 +192,8 @@ def _sample(picture: Float, to_source: NDArray[np.float64], size: tuple[int, int
     if blur.max() > 0.05:
         sigma_x, sigma_y = (max(float(sigma), 1e-3) for sigma in blur)
         border = cv2.BORDER_REPLICATE
-        source = cv2.GaussianBlur(source, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y, borderType=border)
+        blurred = cv2.GaussianBlur(source, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y, borderType=border)
+        source = np.asarray(blurred, np.float32)
     kind = cv2.INTER_LINEAR if shrink.min() > SMOOTH_SHRINK else cv2.INTER_LANCZOS4
     flags = kind | cv2.WARP_INVERSE_MAP
     out = cv2.warpAffine(source, to_source, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -197,9 +205,10 @@ def _inverse(matrix: Float) -> NDArray[np.float64]:
 
 
 def frame_box(matrix: Float, resolution: int, width: int, height: int, margin: int = 0) -> Box:
-    """The part of a width x height frame that the crop covers, `margin` px wider, edges even where the frame allows.
+    """Part of a width x height frame that the crop covers, `margin` px wider, edges even where possible.
 
-    Even edges keep boxes on whole chroma samples. A crop that lies outside the frame gives a 2 px box at its edge.
+    Even edges keep boxes on whole chroma samples. A crop that lies outside the frame gives a 2 px box at its
+    edge.
     """
     low, high = -0.5, resolution - 0.5
     corners = np.array([[low, low], [high, low], [high, high], [low, high]])

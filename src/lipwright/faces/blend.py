@@ -12,10 +12,10 @@ from lipwright.faces.mesh import column, columns, group
 
 Float = NDArray[np.float32]
 
-GRID = 64  # distances are computed on a GRID x GRID raster of the crop: they are smooth, so this is sub-pixel exact
+GRID = 64  # raster of the crop on which distances are computed: they are smooth, so sub-pixel exact
 FEATHER = 0.06  # width of the soft edge, in crop sides
 CHIN_MARGIN = 0.16  # true open chin below the mesh's closed one, in face heights (real 0.12, presenters 0.16)
-CHIN_REST = 0.06  # true chin below the mesh's when the mouth is wide open already: it reads too high, more so in beards
+CHIN_REST = 0.06  # the same when the mouth is wide open already: the mesh reads too high, more so in beards
 EYE_MARGIN = 0.02  # distance kept from the lower lids, in face heights
 OUTLIER_LEVELS = 25.0  # a colour difference this far from the usual one counts little
 _LIDS = (145, 153, 144, 374, 380, 373)
@@ -34,9 +34,9 @@ def region(
     """How much of each px of `box` is replaced: (h, w) float32 0..1, exactly 0 outside a face-shaped region.
 
     points: kept mesh points (K, 2) of the frame. matrix: frame px -> R px of the crop. The region is the face
-    outline, its chin moved down by up to `chin_margin` face heights so that the source's and the new chin lie inside,
-    cut by the repainted part of the mask, by the crop's border, and by a line under the eyes. The edge fades within
-    `feather` crop sides: at the chin beyond the margin, elsewhere inside these limits.
+    outline, its chin moved down by up to `chin_margin` face heights so that the source's and the new chin lie
+    inside, cut by the repainted part of the mask, by the crop's border, and by a line under the eyes. The
+    edge fades within `feather` crop sides: at the chin beyond the margin, elsewhere inside these limits.
     """
     scale = np.float32(GRID / resolution)
     to_grid = matrix[:, :2] * scale
@@ -51,7 +51,9 @@ def region(
     warp = np.concatenate([to_grid, (shift + to_grid @ origin)[:, None]], axis=1).astype(np.float64)
     size = (box[2] - box[0], box[3] - box[1])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    spread = cv2.warpAffine(depth, warp, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=(-1.0,))
+    spread = cv2.warpAffine(
+        depth, warp, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=(-1.0,)
+    )
     return _ease(np.asarray(spread, np.float32))
 
 
@@ -64,7 +66,8 @@ def _ease(depth: Float) -> Float:
 def _outline(points: Float, chin_margin: float, fade: float) -> tuple[Float, Float, float]:
     """Face outline (36, 2) with the chin moved down; the face's unit downward direction; the face height.
 
-    fade: width of the soft edge in the px of the points, added below the margin so that both chins are opaque.
+    fade: width of the soft edge in the px of the points, added below the margin so that both chins are
+    opaque.
     """
     oval = points[group("oval")]
     top, chin = points[column(10)], points[column(152)]
@@ -76,7 +79,8 @@ def _outline(points: Float, chin_margin: float, fade: float) -> tuple[Float, Flo
     along = (oval - top) @ down / height
     # nothing moves above the upper lip's height (0.6 of the face), the chin (1) moves by all of it
     share = _ease(((along - 0.6) / 0.35).astype(np.float32))
-    return (oval + share[:, None] * reach * down).astype(np.float32), down, height
+    moved = np.asarray(oval + share[:, None] * reach * down, np.float32)
+    return moved, down, height
 
 
 def _depth_in_polygon(polygon: Float) -> Float:
@@ -94,7 +98,7 @@ def _depth_in_polygon(polygon: Float) -> Float:
     crosses = (start[:, 1] > place[:, None, 1]) != (stop[:, 1] > place[:, None, 1])
     rise = np.where(edge[:, 1] == 0, 1e-9, edge[:, 1])
     inside = (crosses & (offset_x < offset_y / rise * edge[:, 0])).sum(axis=1) % 2 == 1
-    return np.where(inside, distance, -distance).reshape(GRID, GRID).astype(np.float32)
+    return np.asarray(np.where(inside, distance, -distance).reshape(GRID, GRID), np.float32)
 
 
 def _depth_below_eyes(points: Float, down: Float, height: float) -> Float:
@@ -106,59 +110,67 @@ def _depth_below_eyes(points: Float, down: Float, height: float) -> Float:
 
 @lru_cache(maxsize=8)
 def _depth_in_mask(mask: RowMask) -> Float:
-    """Distance (GRID, GRID) to the nearest kept px or to the crop's border, grid px; 0 where the mask keeps."""
+    """Signed distance (GRID, GRID) to the edge of the repainted part or the crop, grid px, > 0 inside."""
     side = 4 * GRID
     repaint = (mask.keep_bytes(side) < 128).astype(np.uint8)
-    framed = cv2.copyMakeBorder(repaint, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0,))
-    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    centred = np.maximum(np.asarray(distance, np.float32) - 1, 0)  # the outermost repainted px has depth 0
-    small = cv2.resize(centred, (GRID, GRID), interpolation=cv2.INTER_AREA) / 4
-    # at the border itself the depth must vanish however far a sample is from it
-    small[0, :] = small[-1, :] = 0
-    small[:, 0] = small[:, -1] = 0
+    framed = np.pad(repaint, 1)
+    inside = _distance(framed)
+    outside = _distance(1 - framed)
+    # both count from px centres; the edge runs half a px from either side
+    signed = np.where(framed > 0, inside - 0.5, 0.5 - outside)[1:-1, 1:-1]
+    small = _reduce(np.asarray(signed, np.float32), (GRID, GRID)) / np.float32(4)
     small.setflags(write=False)
-    return np.asarray(small, np.float32)
+    return small
+
+
+def _distance(inside: NDArray[np.uint8]) -> Float:
+    """Distance of each px that is not 0 to the nearest that is."""
+    return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
 
 
 def match_colour(generated: Float, source: Float, alpha: Float) -> Float:
     """`generated` (h, w, 3) with its low-frequency colour moved to the source's, where the two meet.
 
-    generated, source: float32 0..255 of one box; alpha: their region (h, w). The offset is measured on the soft rim of
-    the region, where the mouth never is, spread over the region by a wide normalised blur, and added.
+    generated, source: float32 0..255 of one box; alpha: their region (h, w). The offset is measured on the
+    soft rim of the region, where the mouth never is, spread over the region by a wide normalised blur, and
+    added.
     """
-    difference = source - generated
-    rim = alpha * (1 - alpha) * 4
-    if float(rim.sum()) < 1:
-        return generated
-    usual = np.median(difference[rim > 0.2], axis=0) if (rim > 0.2).any() else np.zeros(3, np.float32)
-    # where old and new chin differ, or hair lies across, the difference says nothing about the light
-    rim = (rim * np.exp(-np.square((difference - usual) / OUTLIER_LEVELS).mean(axis=2)))[..., None]
-    total = max(float(rim.sum()), 1e-3)
     step = max(1, min(alpha.shape) // 64)
     size = (max(1, alpha.shape[1] // step), max(1, alpha.shape[0] // step))
-    offset = cv2.resize(difference * rim, size, interpolation=cv2.INTER_AREA)
-    weight = cv2.resize(rim, size, interpolation=cv2.INTER_AREA)
+    difference = _reduce(source, size) - _reduce(generated, size)
+    small = _reduce(alpha, size)
+    rim = small * (1 - small) * 4
+    near = rim > 0.2
+    if not near.any():
+        return generated
+    # where old and new chin differ, or hair lies across, the difference says nothing about the light
+    usual = np.median(difference[near], axis=0)
+    rim = rim * np.exp(-np.square((difference - usual) / OUTLIER_LEVELS).mean(axis=2))
     sigma = 0.15 * max(size)
-    spread = cv2.GaussianBlur(offset, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    share = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    mean = (difference * rim).sum(axis=(0, 1)) / total
-    # far from any rim the local estimate has no weight and the mean takes over
-    trust = 0.02 * float(share.max())
-    local = (spread + trust * mean) / (share[..., None] + trust)
-    full = cv2.resize(local.astype(np.float32), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    weighted = np.concatenate([difference * rim[..., None], rim[..., None]], axis=2).astype(np.float32)
+    spread = cv2.GaussianBlur(weighted, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    # far from any rim the local estimate has no weight and the usual one takes over
+    trust = 0.02 * float(spread[..., 3].max())
+    local = (spread[..., :3] + trust * usual) / (spread[..., 3:] + trust)
+    shape = (alpha.shape[1], alpha.shape[0])
+    full = cv2.resize(local.astype(np.float32), shape, interpolation=cv2.INTER_LINEAR)
     return np.asarray(generated + full, np.float32)
+
+
+def _reduce(picture: Float, size: tuple[int, int]) -> Float:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def carry_detail(source: Float, generated: Float, reconstructed: Float, sigma: float = 6.0) -> Float:
     """The generated crop with the source's own fine detail where both show the same thing.
 
     source, generated, reconstructed: (R, R, 3) float32 0..255, the latter the source passed through the same
-    autoencoder. What it lost (source - reconstructed) is added in proportion to
-    exp(-(|generated - reconstructed| low-passed / sigma)^2), sigma in grey levels: skin gets its pores and stubble
-    back, a mouth that changed does not.
+    autoencoder. What it lost (source - reconstructed) is added in proportion to exp(-(|generated -
+    reconstructed| low-passed / sigma)^2), sigma in grey levels: skin gets its pores and stubble back, a mouth
+    that changed does not.
     """
     radius = max(0.5, source.shape[0] / 64)
     apart = np.abs(generated - reconstructed).mean(axis=2)
     apart = cv2.GaussianBlur(apart, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)
-    alike = np.exp(-np.square(apart / sigma))[..., None]
+    alike = np.exp(-np.square(np.asarray(apart, np.float32) / sigma))[..., None]
     return np.asarray(generated + (source - reconstructed) * alike, np.float32)

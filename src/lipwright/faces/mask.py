@@ -28,7 +28,7 @@ class RowMask:
         for first, last, intervals in self.rows:
             ends = [first, last, *(end for interval in intervals for end in interval)]
             if not all(0 <= end < self.size for end in ends):
-                raise ValueError(f"row mask entry {(first, last, intervals)} lies outside its size {self.size}")
+                raise ValueError(f"row mask entry {(first, last, intervals)} is outside its size {self.size}")
 
     def keep_bytes(self, resolution: int) -> NDArray[np.uint8]:
         """(resolution, resolution) uint8, 255 = keep, 0 = repaint; Lanczos4 on 8 bits off the own size."""
@@ -51,7 +51,8 @@ class RowMask:
 
     def to_dict(self) -> dict[str, Any]:
         """For a bundle's JSON."""
-        return {"size": self.size, "rows": [[a, b, [list(pair) for pair in pairs]] for a, b, pairs in self.rows]}
+        rows = [[first, last, [list(pair) for pair in pairs]] for first, last, pairs in self.rows]
+        return {"size": self.size, "rows": rows}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RowMask":
@@ -63,7 +64,9 @@ class RowMask:
         return cls(int(data["size"]), rows)
 
 
-# The mask of the released LatentSync checkpoints (40.7 % of the area): an open-topped lower face that keeps the nose.
+# The mask of the released LatentSync checkpoints (40.7 % of the area): an open-topped lower face that keeps
+# the nose.
+# fmt: off
 RELEASED = RowMask(
     256,
     (
@@ -96,7 +99,9 @@ RELEASED = RowMask(
         (242, 242, ((131, 152),)),
     ),
 )
+# fmt: on
 
-# The mask of `tiny`, see align.TINY_TEMPLATE, on the latent grid: everything from the tip of the nose down to the bottom
-# edge, the whole width, so that no jaw outline is left from which the opening of the source's mouth could be read.
+# The mask of `tiny`, see align.TINY_TEMPLATE, on the latent grid: everything from the tip of the nose down to
+# the bottom edge, the whole width, so that no jaw outline is left from which the opening of the source's
+# mouth could be read.
 TINY_MASK = RowMask(128, ((32, 127, ((0, 127),)),))

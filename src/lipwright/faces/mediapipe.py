@@ -21,7 +21,9 @@ Tile = tuple[int, int, int, int]  # left, top, right, bottom
 
 INPUT = 192  # side of both networks' input, px
 GRID = 48  # the detector has one anchor in each cell of a 48 x 48 grid: 2304
-DETECTION_SCORE = 0.4  # below MediaPipe's 0.6, which loses some faces that fill the picture: the mesh decides anyway
+DETECTION_SCORE = (
+    0.4  # below MediaPipe's 0.6, which loses some faces that fill the picture: the mesh decides anyway
+)
 MESH_SCORE = 0.5  # measured: real and drawn faces above 0.99, other things below 0.25
 MERGE_OVERLAP = 0.3  # detections that share more than this are one face
 KNOWN_OVERLAP = 0.3  # a detection that shares more than this with a followed face is that face
@@ -58,7 +60,9 @@ def _load(file: Path) -> cv2.dnn.Net:
         # OpenCV 5's new engine returns only one of the detector's two outputs.
         net = cv2.dnn.readNetFromTFLite(str(file), cv2.dnn.ENGINE_CLASSIC)
     except cv2.error as error:
-        raise WeightsError(f"Cannot read the face network {file}; run `lipwright weights pull faces`.") from error
+        raise WeightsError(
+            f"Cannot read the face network {file}; run `lipwright weights pull faces`."
+        ) from error
     net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
     return net
 
@@ -95,7 +99,7 @@ class MediapipeReader:
         return []
 
     def _meet(self, rgb: Image, crop: _Crop, known: Sequence[Face]) -> Face | None:
-        """The mesh of a detection that is not one of the known faces; the second crop comes from the mesh itself."""
+        """The mesh of a detection that is no known face; its second crop comes from the mesh itself."""
         half = crop.side / CROP_SCALE / 2
         box = (crop.x - half, crop.y - half, crop.x + half, crop.y + half)
         if any(overlap(box, face.box) > KNOWN_OVERLAP for face in known):
@@ -112,7 +116,7 @@ class MediapipeReader:
         picture, to_frame = _cut(rgb, crop)
         self._mesh.setInput(_blob(picture, 1 / 255, 0.0))
         flag, raw = self._mesh.forward(["conv2d_30", "conv2d_20"])
-        score = float(_sigmoid(flag.reshape(-1)[:1])[0])
+        score = float(_sigmoid(np.asarray(flag, np.float32).reshape(-1))[0])
         if score < MESH_SCORE:
             return None
         inside = raw.reshape(MESH_POINTS, 3)[:, :2]
@@ -135,13 +139,18 @@ class MediapipeReader:
         self._detector.setInput(_blob(square, 2 / 255, -1.0))
         names = ["reshaped_classifier_face_4", "reshaped_regressor_face_4"]
         raw_scores, raw_boxes = self._detector.forward(names)
-        scores = _sigmoid(raw_scores.reshape(-1))
+        scores = _sigmoid(np.asarray(raw_scores, np.float32).reshape(-1))
         found = []
         for index in np.flatnonzero(scores >= DETECTION_SCORE):
             values = raw_boxes[0, index].reshape(8, 2) / INPUT
             centre, extent = values[0] + self._anchors[index], values[1]
-            rows = np.concatenate([[centre - extent / 2, centre + extent / 2], values[2:] + self._anchors[index]])
-            pixels = (rows * INPUT - (x0, y0)) * (part.shape[1] / size[0], part.shape[0] / size[1]) + (left, top)
+            rows = np.concatenate(
+                [[centre - extent / 2, centre + extent / 2], values[2:] + self._anchors[index]]
+            )
+            pixels = (rows * INPUT - (x0, y0)) * (part.shape[1] / size[0], part.shape[0] / size[1]) + (
+                left,
+                top,
+            )
             found.append((float(scores[index]), pixels.astype(np.float32)))
         return found
 
@@ -220,7 +229,8 @@ def _cut(rgb: Image, crop: _Crop) -> tuple[Image, Float]:
     shrink = max(1, int(scale))
     if shrink > 1 and min(part.shape[:2]) >= shrink:
         size = (part.shape[1] // shrink, part.shape[0] // shrink)
-        part = cv2.resize(part[: size[1] * shrink, : size[0] * shrink], size, interpolation=cv2.INTER_AREA)
+        whole = part[: size[1] * shrink, : size[0] * shrink]
+        part = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
     else:
         shrink = 1
     # pixel-centre map from the crop to the reduced part: corner = centre + 0.5 on both sides

@@ -83,14 +83,14 @@ class CutFinder:
 def _glance(rgb: Image) -> _Glance:
     step = max(1, min(rgb.shape[:2]) // 160)
     thumb = cv2.resize(rgb[::step, ::step], THUMB, interpolation=cv2.INTER_AREA)
-    grey = thumb.astype(np.float32).mean(axis=2)
+    grey = np.asarray(thumb, np.float32).mean(axis=2)
     spread = float(grey.std())
-    normal = (grey - grey.mean()) / max(spread, 1e-3)
+    normal = (grey - float(grey.mean())) / max(spread, 1e-3)
     hsv = cv2.cvtColor(thumb, cv2.COLOR_RGB2HSV).reshape(-1, 3)
     hue = hsv[:, 0].astype(int) * COLOUR_BINS // 180
     chosen = np.where(hsv[:, 1] > 40, hue, COLOUR_BINS)  # pale pixels have no hue worth the name
-    hues = np.bincount(chosen, minlength=COLOUR_BINS + 1).astype(np.float32) / chosen.size
-    return _Glance(normal, hues, spread < FLAT_LEVELS)
+    hues = np.bincount(chosen, minlength=COLOUR_BINS + 1) / chosen.size
+    return _Glance(np.asarray(normal, np.float32), np.asarray(hues, np.float32), spread < FLAT_LEVELS)
 
 
 def _alike(a: _Glance, b: _Glance) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class FaceTrack:
         return found
 
     def smoothed(self) -> NDArray[np.float32]:
-        """points under a Gaussian over +-2 frames, never across cuts or gaps; shorter at the ends of a run."""
+        """Points under a Gaussian over +-2 frames, never across cuts or gaps; shorter at run ends."""
         out = self.points.copy()
         for start, stop in self.runs():
             out[start:stop] = _smooth(self.points[start:stop])
@@ -156,7 +157,9 @@ def _build(count: int, chosen: list[_Person], cuts: list[int], people: int) -> F
 def _assign(people: list[_Person], frame: int, faces: list[Face]) -> None:
     """Give each face of a frame to the nearest person who fits, or to a new one."""
     pairs = sorted(
-        (person.fits(face), who, which) for who, person in enumerate(people) for which, face in enumerate(faces)
+        (person.fits(face), who, which)
+        for who, person in enumerate(people)
+        for which, face in enumerate(faces)
     )
     free_people, free_faces = set(range(len(people))), set(range(len(faces)))
     for distance, who, which in pairs:
@@ -190,7 +193,7 @@ def _bridge(present: NDArray[np.bool_], points: NDArray[np.float32], cuts: list[
     """Fill gaps of up to BRIDGE frames in place by straight lines; returns the number of frames filled."""
     seen = np.flatnonzero(present).tolist()
     filled = 0
-    for before, after in zip(seen[:-1], seen[1:], strict=True):
+    for before, after in pairwise(seen):
         gap = after - before - 1
         if not 0 < gap <= BRIDGE or any(before < cut <= after for cut in cuts):
             continue
@@ -206,7 +209,7 @@ def _bridge(present: NDArray[np.bool_], points: NDArray[np.float32], cuts: list[
 
 
 def _jumps(present: NDArray[np.bool_], points: NDArray[np.float32]) -> list[int]:
-    """Frames at which the head jumps though the picture as a whole does not (jump cuts before one backdrop)."""
+    """Frames at which the head jumps though the picture does not (jump cuts before one backdrop)."""
     if len(present) < 2:
         return []
     places = points[:, [column(33), column(263), column(168)]].mean(axis=1)

