@@ -16,7 +16,7 @@ from torch.nn import functional
 class PixelAutoencoderConfig:
     """Shape of the network: channels at 1/2, 1/4 and 1/8 of the picture's size, residual blocks per level."""
 
-    channels: tuple[int, int, int] = (48, 96, 160)
+    channels: tuple[int, int, int] = (48, 80, 128)
     encoder_blocks: tuple[int, int, int] = (1, 1, 2)
     decoder_blocks: tuple[int, int, int] = (2, 2, 3)
     latent_channels: int = 4

@@ -1,0 +1,38 @@
+"""`lipwright demo`: the main job on the presenter and the voice that ship with lipwright."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lipwright.cli.edge import cancel_on_interrupt
+from lipwright.cli.progress_bar import progress_listener
+from lipwright.options import SyncOptions
+from lipwright.progress import Progress
+
+CLIP, VOICE = "presenter.mp4", "voice.wav"
+SHOWN = 8  # pictures per row of the sheet
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The video to write.")] = Path("demo.mp4"),
+) -> None:
+    """Lip-sync the bundled presenter to the bundled voice: OUT, and a contact sheet (.png) beside it."""
+    assets = Path(str(resources.files("lipwright"))) / "assets" / "demo"
+    with cancel_on_interrupt() as cancel, progress_listener() as listener:
+        from lipwright.evaluation.sheet import contact_sheet, spread_over, write_picture
+        from lipwright.media.frames import read_frames
+        from lipwright.pipeline.engine import Engine
+
+        done = Engine.load().sync(
+            assets / CLIP, assets / VOICE, out, SyncOptions(force=True), Progress(listener, cancel)
+        )
+        chosen = set(spread_over(done.frames, SHOWN))
+        rows = []
+        for title, path in (("before", assets / CLIP), ("after", out)):
+            frames = read_frames(path, stop=done.frames)
+            rows.append((title, [frame.rgb() for frame in frames if frame.index in chosen]))
+        sheet = out.with_suffix(".png")
+        write_picture(contact_sheet(rows), sheet)
+    print(f"{out} ({done.frames} frames in {done.wall_s:.1f} s) and {sheet}")

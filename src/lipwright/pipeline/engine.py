@@ -1,0 +1,168 @@
+"""Networks loaded once and kept: the door of the library."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lipwright.device import DeviceChoice, choose_device
+from lipwright.diffusion.denoiser import Denoiser
+from lipwright.diffusion.noise import clip_generator, over_frames, shared_noise
+from lipwright.diffusion.samplers import sample
+from lipwright.diffusion.schedule import Schedule
+from lipwright.faces.detect import FaceReader
+from lipwright.latents.codec import FACTOR, Codec, PlainCodec
+from lipwright.latents.conditioning import assemble, latent_mask, masked
+from lipwright.models.articulation import ArticulationEncoder, with_places
+from lipwright.models.unet import UNet3D
+from lipwright.options import DEFAULT_MODEL, SyncOptions
+from lipwright.pipeline.report import Report
+from lipwright.progress import Progress
+from lipwright.speech.features import Blocks, Listening
+from lipwright.speech.per_frame import ROWS_PER_S, tokens
+from lipwright.weights.bundle import Bundle, find_bundle
+from lipwright.weights.load import load_autoencoder, load_ears, load_unet
+from lipwright.weights.load_faces import load_faces
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How one job walks from noise to a mouth; what the options leave open comes from the bundle."""
+
+    steps: int
+    guidance: float
+    solver: str
+    seed: int
+
+
+class Engine:
+    """A model in memory, ready for any number of jobs, one at a time.
+
+    ```python
+    Engine.load("tiny").sync("a.mp4", "b.wav", "c.mp4")
+    ```
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        choice: DeviceChoice,
+        *,
+        codec: Codec,
+        ears: ArticulationEncoder,
+        unet: UNet3D,
+        faces: FaceReader | None = None,
+    ) -> None:
+        self.bundle = bundle
+        self.choice = choice
+        self.codec = codec
+        self.schedule = Schedule.from_json(bundle.info["schedule"])
+        self._ears = ears
+        self._unet = unet
+        self._faces = faces
+        keep = torch.from_numpy(bundle.mask.keep_mask(bundle.resolution))
+        self._keep_mask = keep.to(choice.device, choice.dtype)
+
+    @classmethod
+    def load(cls, model: str | Path = DEFAULT_MODEL, *, device: str | None = None, dtype: str | None = None) -> "Engine":
+        """Load a bundle by name or folder. Raises WeightsError or OptionError in one sentence."""
+        bundle = find_bundle(model)
+        choice = choose_device(device, dtype)
+        part = bundle.part("autoencoder")
+        codec = PlainCodec(load_autoencoder(bundle, choice), scale=float(part["scaling"]), shift=float(part["shift"]))
+        return cls(bundle, choice, codec=codec, ears=load_ears(bundle, choice), unet=load_unet(bundle, choice))
+
+    def sync(
+        self,
+        video: Path | str,
+        audio: Path | str,
+        out: Path | str,
+        options: SyncOptions | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Write `out`: the video with its mouth speaking the audio. Returns what was done.
+
+        Raises InputError (its kinds: media, face, option, output) for input that cannot be used, and Cancelled when
+        the progress was cancelled; in both cases nothing is left behind.
+        """
+        from lipwright.pipeline.sync import sync
+
+        return sync(
+            self,
+            Path(video),
+            Path(audio),
+            Path(out),
+            SyncOptions() if options is None else options,
+            Progress() if progress is None else progress,
+        )
+
+    def faces(self, progress: Progress | None = None) -> FaceReader:
+        """The face reader; its files are fetched at the first use ever. Raises WeightsError when they cannot be."""
+        if self._faces is None:
+            self._faces = load_faces(progress)
+        return self._faces
+
+    def sampling(self, options: SyncOptions) -> Sampling:
+        """The options of a job completed by the bundle's defaults."""
+        defaults = self.bundle.info["defaults"]
+        return Sampling(
+            steps=int(defaults["steps"]) if options.steps is None else options.steps,
+            guidance=float(defaults["guidance"]) if options.guidance is None else options.guidance,
+            solver=str(defaults["solver"]),
+            seed=options.seed,
+        )
+
+    def listen(self, samples: NDArray[np.float32]) -> Listening:
+        """Feature rows of a sound (mono, 16 kHz), encoded piece by piece when they are asked for."""
+        part = self.bundle.part("speech")
+        rows = int(float(part["window_s"]) * ROWS_PER_S)
+        context = int(float(part["context_s"]) * ROWS_PER_S)
+        blocks = Blocks("overlap", rows=rows, context=context, padding=None)
+
+        def encode(mel: Tensor) -> Tensor:
+            return self._ears(mel).tokens[:, :, None]
+
+        return Listening(encode, samples, blocks, device=self.choice.device, dtype=self.choice.dtype)
+
+    def tokens(self, sound: Listening, times_s: Sequence[float]) -> Float[Tensor, "1 f n d"]:
+        """What the network is told about frames at these times."""
+        return with_places(tokens(sound, times_s))[None]
+
+    def noise(self, seed: int) -> Float[Tensor, "1 4 1 y x"]:
+        """The one noise that all frames of a job start from."""
+        side = self.bundle.resolution // FACTOR
+        return shared_noise(clip_generator(seed), side, side)
+
+    def encode(self, crops: NDArray[np.float32]) -> tuple[Float[Tensor, "f 4 y x"], Float[Tensor, "f 4 y x"]]:
+        """Latents of crops (f, R, R, 3) 0..255: with the mouth hidden, and whole."""
+        pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).div(127.5).sub(1.0)
+        pixels = pixels.to(self.choice.device, self.choice.dtype)
+        return self.codec.encode(masked(pixels, self._keep_mask), None), self.codec.encode(pixels, None)
+
+    def denoise(
+        self,
+        hidden: Float[Tensor, "f 4 y x"],
+        shown: Float[Tensor, "f 4 y x"],
+        told: Float[Tensor, "1 f n d"],
+        noise: Float[Tensor, "1 4 1 y x"],
+        sampling: Sampling,
+        progress: Progress,
+    ) -> Float[Tensor, "f 4 y x"]:
+        """New latents of one window; `progress` may cancel between two steps."""
+        condition = assemble(latent_mask(self._keep_mask), hidden, shown)
+        denoiser = Denoiser(self._unet, condition, told, guidance=sampling.guidance)
+        solver = self.schedule.solver(sampling.solver, sampling.steps)
+        start = over_frames(noise, len(hidden)).to(self.choice.device)
+        found = sample(denoiser, start, solver, on_step=lambda _step, _latents: progress.check())
+        return found[0].transpose(0, 1)
+
+    def decode(self, latents: Float[Tensor, "f 4 y x"]) -> NDArray[np.float32]:
+        """Pictures (f, R, R, 3) float32 0..255 of latents."""
+        pixels = self.codec.decode(latents.to(self.choice.device, self.choice.dtype))
+        pictures = pixels.float().add(1.0).mul(127.5).permute(0, 2, 3, 1).contiguous().cpu()
+        return np.asarray(pictures.numpy(), np.float32)

@@ -1,0 +1,230 @@
+"""The path: a video and a voice in, the video with that voice's mouth out.
+
+Pass 1 follows the face and keeps a kilobyte per frame. Pass 2 streams through three workers joined by bounded queues:
+decode and align | network | blend and encode. Memory does not grow with the length of the video.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.errors import MediaError, NoFaceError
+from lipwright.faces.align import anchors, crop, fit, frame_box
+from lipwright.faces.track import FaceTrack, follow_face
+from lipwright.media.frames import Frame, read_frames, read_order
+from lipwright.media.output import check_output
+from lipwright.media.probe import VideoInfo, probe_audio, probe_video
+from lipwright.media.samples import read_samples
+from lipwright.media.timeline import Timeline, match_lengths
+from lipwright.media.write import Writer, open_writer
+from lipwright.options import SyncOptions
+from lipwright.pipeline.items import Item, Place
+from lipwright.pipeline.paste import EditedRanges, paste
+from lipwright.pipeline.relay import Crew, Relay, StageClock
+from lipwright.pipeline.repaint import Repainter
+from lipwright.pipeline.report import Report
+from lipwright.pipeline.windows import output_runs, plan
+from lipwright.progress import Progress
+
+if TYPE_CHECKING:
+    from lipwright.pipeline.engine import Engine
+
+RATE = 16_000  # Hz, what the speech encoders hear
+SHORTEST_S = 0.04  # one frame at 25 per second
+LOOK_AHEAD = 4  # frames past the end of the sound that still steady the last ones
+QUEUED_CROPS = 12
+QUEUED_FRAMES = 6
+STAGE = "lip-sync"
+
+
+def sync(
+    engine: "Engine", video: Path, audio: Path, out: Path, options: SyncOptions, progress: Progress
+) -> Report:
+    """See Engine.sync."""
+    began = time.perf_counter()
+    options.validate()
+    check_output(out, force=options.force)
+    info = probe_video(video)
+    samples = read_voice(audio)
+    report = _begin(engine, info, audio, out, options)
+    job = _Job(engine, info, options, progress, report)
+    track, pts, last_ticks = job.follow(Fraction(len(samples), RATE))
+    timeline = match_lengths(
+        pts, info.time_base, last_ticks, Fraction(len(samples), RATE), options.longer, options.shorter
+    )
+    with open_writer(
+        out,
+        info,
+        options.codec,
+        crf=options.crf,
+        preset=options.preset,
+        audio=audio,
+        duration=timeline.duration,
+        force=options.force,
+    ) as writer:
+        job.render(track, timeline, samples, writer)
+    report.timings_s = {stage: round(seconds, 3) for stage, seconds in job.clock.seconds.items()}
+    report.wall_s = round(time.perf_counter() - began, 3)
+    return report
+
+
+def read_voice(audio: Path) -> NDArray[np.float32]:
+    """The sound that drives the mouth, mono at 16 kHz. Raises MediaError when there is none or hardly any."""
+    probe_audio(audio)
+    samples = read_samples(audio, RATE)
+    if len(samples) < SHORTEST_S * RATE:
+        raise MediaError(
+            f"{audio} holds only {len(samples) / RATE * 1000:.0f} ms of sound; at least {SHORTEST_S * 1000:.0f} ms are needed."
+        )
+    return samples
+
+
+def _begin(engine: "Engine", info: VideoInfo, audio: Path, out: Path, options: SyncOptions) -> Report:
+    sampling = engine.sampling(options)
+    report = Report(
+        video=str(info.path),
+        audio=str(audio),
+        output=str(out),
+        model=engine.bundle.name,
+        options=asdict(options),
+        seed=options.seed,
+        width=info.width,
+        height=info.height,
+        rate=round(float(info.rate), 4),
+        codec=options.codec,
+        device=str(engine.choice.device),
+        dtype=str(engine.choice.dtype).removeprefix("torch."),
+        steps=sampling.steps,
+        guidance=sampling.guidance,
+    )
+    if engine.bundle.rendered_faces_only and not info.rendered:
+        report.warnings.append(
+            f"model {engine.bundle.name} was trained on rendered presenters only; a real face will look wrong with it: "
+            "use an official LatentSync bundle for real people."
+        )
+    return report
+
+
+class _Job:
+    """One run: its inputs and the clock of its stages."""
+
+    def __init__(
+        self, engine: "Engine", info: VideoInfo, options: SyncOptions, progress: Progress, report: Report
+    ) -> None:
+        self.engine = engine
+        self.info = info
+        self.options = options
+        self.progress = progress
+        self.report = report
+        self.clock = StageClock()
+
+    def follow(self, sound_s: Fraction) -> tuple[FaceTrack, list[int], int]:
+        """Pass 1: the face, the frames' times, and the last one's duration in ticks.
+
+        Reads no further than the sound lasts. A file that breaks half way is an error, unless `force` asks for what
+        was good before it.
+        """
+        reader = self.engine.faces(self.progress)
+        pts: list[int] = []
+        last_ticks = self.info.frame_ticks
+        ends_s = float(sound_s) + LOOK_AHEAD / float(self.info.rate)
+
+        def pictures() -> Iterator[NDArray[np.uint8]]:
+            nonlocal last_ticks
+            frames = read_frames(self.info.path, salvage=self.options.force)
+            while (frame := self._timed("decode to track", frames)) is not None:
+                if pts and (frame.pts - pts[0]) * self.info.time_base > ends_s:
+                    return
+                pts.append(frame.pts)
+                last_ticks = frame.duration
+                yield frame.rgb()
+
+        total = self.info.frames_hint
+        if total is not None:
+            total = min(total, int(ends_s * float(self.info.rate)) + 1)
+        with self.clock("track"):
+            track = follow_face(pictures(), reader, progress=self.progress, total=total)
+        decode = self.clock.seconds.get("decode to track", 0.0)
+        self.clock.seconds["track"] -= decode
+        if self.options.gap == "error" and not track.present.all():
+            first = int(np.flatnonzero(~track.present)[0])
+            at_s = float((pts[first] - pts[0]) * self.info.time_base)
+            raise NoFaceError(
+                f"{self.info.path} shows no face at {at_s:.2f} s (frame {first}); use the gap option 'pass' to leave such "
+                "frames as they are."
+            )
+        self.report.face = track.report()
+        return track, pts, last_ticks
+
+    def _timed(self, stage: str, frames: Iterator[Frame]) -> Frame | None:
+        with self.clock(stage):
+            return next(frames, None)
+
+    def render(self, track: FaceTrack, timeline: Timeline, samples: NDArray[np.float32], writer: Writer) -> None:
+        """Pass 2, in three workers."""
+        bundle = self.engine.bundle
+        self.report.frames = len(timeline)
+        self.report.duration_s = round(float(timeline.duration), 4)
+        self.report.length_mode = timeline.mode
+        self.report.source_frames_used = int(timeline.sources.max()) + 1
+        windows = list(plan(output_runs(timeline.sources, track.runs()), bundle.window, bundle.overlap))
+        repainter = Repainter(
+            self.engine,
+            windows,
+            self.engine.listen(samples),
+            timeline,
+            self.engine.sampling(self.options),
+            self.progress,
+            self.clock,
+        )
+        crew = Crew()
+        crops: Relay[Item] = Relay(crew, QUEUED_CROPS)
+        mouths: Relay[Item] = Relay(crew, QUEUED_FRAMES)
+        edited = EditedRanges()
+        self.progress.start(STAGE, len(timeline))
+        crew.start("align", lambda: self._align(track, timeline, crops))
+        crew.start("write", lambda: self._write(mouths, timeline, writer, edited))
+        try:
+            for item in repainter(crops):
+                mouths.put(item)
+            mouths.close()
+        except BaseException as error:  # noqa: BLE001 - carried to `join`, where it is raised
+            crew.fail(error)
+        crew.join()
+        self.report.edited, self.report.untouched_frames = edited.ranges, edited.untouched
+
+    def _align(self, track: FaceTrack, timeline: Timeline, crops: Relay[Item]) -> None:
+        points = track.smoothed()
+        template = self.engine.bundle.template
+        frames = read_order(self.info.path, timeline.sources.tolist())
+        for index, source in enumerate(timeline.sources.tolist()):
+            frame = self._timed("decode", frames)
+            if frame is None:
+                raise MediaError(f"{self.info.path} gave fewer frames the second time it was read; is it being written?")
+            place = None
+            if track.present[source]:
+                with self.clock("align"):
+                    matrix = fit(anchors(points[source], template), template)
+                    box = frame_box(matrix, template.resolution, frame.width, frame.height, margin=4)
+                    picture = crop(frame.rgb_box(box), box, matrix, template.resolution)
+                place = Place(matrix, box, points[source], picture)
+            crops.put(Item(index, frame, place))
+        crops.close()
+
+    def _write(self, mouths: Relay[Item], timeline: Timeline, writer: Writer, edited: EditedRanges) -> None:
+        mask = self.engine.bundle.mask
+        for item in mouths:
+            frame, box = item.frame, None
+            if item.place is not None:
+                with self.clock("blend"):
+                    frame, box = paste(frame, item.place, mask)
+            with self.clock("encode"):
+                writer.write(frame, int(timeline.pts[item.index]))
+            edited.add(item.index, box)
+            self.progress.advance(STAGE)

@@ -1,0 +1,189 @@
+"""`tiny` from nothing: synthesise, render, train, and write the bundle with the record of how it was made.
+
+Two processes work side by side, one core each: ears | crops and autoencoder, then U-Net | decoder. Every stage keeps
+its state in the work folder, so a stopped run goes on where it was.
+"""
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lipwright.errors import LipwrightError
+from lipwright.faces.align import TINY_TEMPLATE
+from lipwright.faces.mask import TINY_MASK
+from lipwright.models.articulation import ArticulationEncoder
+from lipwright.models.pixel_autoencoder import PixelAutoencoder, parameter_count
+from lipwright.training.clip_material import ClipMaterial, make_clips
+from lipwright.training.config import TinyConfig, write_json
+from lipwright.training.loop import Stage
+from lipwright.training.speech_material import SpeechMaterial, make_speech
+from lipwright.training.train_autoencoder import train_autoencoder, train_decoder
+from lipwright.training.train_speech import train_speech
+from lipwright.training.train_tiny_unet import SCHEDULE, encode_all, train_unet
+from lipwright.weights.bundle import Bundle, write_description
+from lipwright.weights.load import load_weights, save_weights
+
+Say = Callable[[str], None]
+
+
+def train_tiny(work: Path, out: Path, config: TinyConfig, *, parallel: bool = True, say: Say = print) -> Bundle:
+    """Run (or go on with) all stages in `work`, then write the bundle to `out`.
+
+    Raises LipwrightError when a stage fails; what was finished stays in `work`.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    speech(work, config, 2 if parallel else 1, say)
+    for pair in ((ears_branch, pictures_branch), (unet_branch, decoder_branch)):
+        if parallel:
+            _side_by_side(pair, work, config)
+        else:
+            for branch in pair:
+                branch(work, config, say)
+    say(f"all stages done, {(time.monotonic() - began) / 60:.1f} minutes in this run")
+    return assemble(work, out, config)
+
+
+def speech(work: Path, config: TinyConfig, processes: int, say: Say) -> SpeechMaterial:
+    """The synthesised utterances."""
+    return make_speech(work / "speech", config.material, config.seed, processes, say)
+
+
+def clips(work: Path, config: TinyConfig, say: Say) -> ClipMaterial:
+    """The rendered crops."""
+    return make_clips(work / "clips", config.material, speech(work, config, 1, say), config.seed, 1, say)
+
+
+def ears_branch(work: Path, config: TinyConfig, say: Say) -> None:
+    """Train the speech encoder and keep its weights."""
+    encoder, stage = train_speech(work, config.speech, speech(work, config, 1, say), config.seed, say)
+    _finish(work, "speech", encoder, stage, encoder.config.to_json())
+
+
+def pictures_branch(work: Path, config: TinyConfig, say: Say) -> None:
+    """Render the crops and train the autoencoder."""
+    network, stage = train_autoencoder(work, config.autoencoder, clips(work, config, say), config.seed, say)
+    _finish(work, "autoencoder", network, stage, network.config.to_json())
+
+
+def decoder_branch(work: Path, config: TinyConfig, say: Say) -> None:
+    """Train the decoder further, on latents that no longer change."""
+    network = _autoencoder(work, "autoencoder")
+    network, stage = train_decoder(work, network, config.autoencoder, clips(work, config, say), config.seed, say)
+    _finish(work, "decoder", network, stage, network.config.to_json())
+
+
+def unet_branch(work: Path, config: TinyConfig, say: Say) -> None:
+    """Encode everything once and train the U-Net."""
+    encoder = _ears(work, config)
+    picture = _autoencoder(work, "autoencoder")
+    material = encode_all(picture, encoder, clips(work, config, say), speech(work, config, 1, say), config.unet, config.seed)
+    network, stage = train_unet(work, config.unet, material, config.seed, say)
+    _finish(work, "unet", network, stage, network.config.to_json(), {"scaling": material.scaling})
+
+
+def _ears(work: Path, config: TinyConfig) -> ArticulationEncoder:
+    from lipwright.models.articulation import ArticulationConfig
+
+    record = json.loads((work / "speech.record.json").read_text())
+    encoder = ArticulationEncoder(ArticulationConfig.from_json(record["config"]))
+    load_weights(encoder, work / "speech.safetensors")
+    return encoder.eval()
+
+
+def _autoencoder(work: Path, name: str) -> PixelAutoencoder:
+    from lipwright.models.pixel_autoencoder import PixelAutoencoderConfig
+
+    record = json.loads((work / f"{name}.record.json").read_text())
+    network = PixelAutoencoder(PixelAutoencoderConfig.from_json(record["config"]))
+    load_weights(network, work / f"{name}.safetensors")
+    return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+
+
+def _finish(
+    work: Path, name: str, network: torch.nn.Module, stage: Stage, config: dict[str, Any], more: dict[str, Any] | None = None
+) -> None:
+    save_weights(network, work / f"{name}.safetensors")
+    last = stage.curve[-1] if stage.curve else {}
+    record = {"config": config, "steps": stage.step, "parameters": parameter_count(network), "last": last, **(more or {})}
+    write_json(work / f"{name}.record.json", record)
+
+
+def _worker(branch: Callable[[Path, TinyConfig, Say], None], work: Path, config: TinyConfig) -> None:
+    torch.set_num_threads(1)
+    log = open(work / f"{branch.__name__}.log", "a", buffering=1)  # noqa: SIM115 - lives as long as the process
+
+    def say(line: str) -> None:
+        log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+
+    branch(work, config, say)
+
+
+def _side_by_side(branches: tuple[Callable[[Path, TinyConfig, Say], None], ...], work: Path, config: TinyConfig) -> None:
+    context = multiprocessing.get_context("spawn")
+    running = [context.Process(target=_worker, args=(branch, work, config)) for branch in branches]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join()
+    failed = [branch.__name__ for branch, process in zip(branches, running, strict=True) if process.exitcode != 0]
+    if failed:
+        raise LipwrightError(f"training stage {', '.join(failed)} failed; its log lies in {work}, run again to go on")
+
+
+def assemble(work: Path, out: Path, config: TinyConfig) -> Bundle:
+    """Copy the trained parts into a bundle folder and describe them."""
+    out.mkdir(parents=True, exist_ok=True)
+    records = {name: json.loads((work / f"{name}.record.json").read_text()) for name in ("speech", "decoder", "unet")}
+    for name, source in (("autoencoder", "decoder"), ("speech", "speech"), ("unet", "unet")):
+        part = out / f"{name}.part"
+        part.write_bytes((work / f"{source}.safetensors").read_bytes())
+        part.replace(out / f"{name}.safetensors")
+    for name in ("speech", "autoencoder", "decoder", "unet"):
+        (out / f"{name}.csv").write_bytes((work / f"{name}.csv").read_bytes())
+    return write_description(out, describe(config, records))
+
+
+def describe(config: TinyConfig, records: dict[str, Any]) -> dict[str, Any]:
+    """model.json of a trained `tiny`, without checksums."""
+    speech_record, unet_record = records["speech"], records["unet"]
+    template = replace(TINY_TEMPLATE, resolution=config.resolution)
+    return {
+        "name": "tiny",
+        "about": "Trained from scratch on lipwright's procedural presenters; knows rendered faces only.",
+        "licence": "Apache-2.0",
+        "rendered_faces_only": True,
+        "resolution": config.resolution,
+        "window": 16,
+        "overlap": 0,
+        "template": template.to_dict(),
+        "mask": TINY_MASK.to_dict(),
+        "carry_detail": True,
+        "schedule": SCHEDULE.to_json(),
+        "defaults": {"steps": 6, "guidance": 1.5, "solver": "ddim"},
+        "parts": {
+            "autoencoder": {
+                "kind": "pixel", "file": "autoencoder.safetensors", "config": records["decoder"]["config"],
+                "scaling": unet_record["scaling"], "shift": 0.0,
+            },
+            "speech": {
+                "kind": "articulation", "file": "speech.safetensors", "config": speech_record["config"],
+                "window_s": config.speech.window_s, "context_s": config.speech.context_s,
+            },
+            "unet": {"kind": "latentsync", "file": "unet.safetensors", "config": unet_record["config"]},
+        },
+        "training": {
+            "command": f"lipwright train tiny --seed {config.seed}",
+            "config": config.to_json(),
+            "stages": {name: {k: v for k, v in record.items() if k != "config"} for name, record in records.items()},
+            "curves": ["speech.csv", "autoencoder.csv", "decoder.csv", "unet.csv"],
+        },
+    }
+
+

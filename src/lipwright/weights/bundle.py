@@ -1,0 +1,157 @@
+"""A model bundle: one folder with `model.json` and safetensors, everything the pipeline must know inside.
+
+```text
+model.json           name, resolution, window, overlap, template, mask, blend, schedule, defaults, licence,
+                     parts: {autoencoder, speech, unet: kind, config, ...}, files: {name: sha256}, training record
+*.safetensors        the weights of one part each
+```
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lipwright.errors import WeightsError
+from lipwright.faces.align import Template
+from lipwright.faces.mask import RowMask
+
+FORMAT = 1
+MODEL_FILE = "model.json"
+EMBEDDED = ("tiny",)
+_PARTS = ("autoencoder", "speech", "unet")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked bundle. `info` is model.json as it stands; the properties are what the pipeline asks for."""
+
+    folder: Path
+    info: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What reports and messages call it."""
+        return str(self.info["name"])
+
+    @property
+    def resolution(self) -> int:
+        """Side of the crop the networks see, in px."""
+        return int(self.info["resolution"])
+
+    @property
+    def window(self) -> int:
+        """Frames that the network sees together."""
+        return int(self.info["window"])
+
+    @property
+    def overlap(self) -> int:
+        """Frames that neighbouring windows share; 0 where the network treats each frame alone."""
+        return int(self.info["overlap"])
+
+    @property
+    def template(self) -> Template:
+        """Where the face's anchor points lie in the crop."""
+        return Template.from_dict(self.info["template"])
+
+    @property
+    def mask(self) -> RowMask:
+        """Which part of the crop is repainted."""
+        return RowMask.from_dict(self.info["mask"])
+
+    @property
+    def rendered_faces_only(self) -> bool:
+        """Whether it was trained on drawn people, so that real ones will not please."""
+        return bool(self.info.get("rendered_faces_only", False))
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """Kind, config and file of one network."""
+        part: Mapping[str, Any] = self.info["parts"][name]
+        return part
+
+    def file(self, part: str) -> Path:
+        """The safetensors file of one network."""
+        return self.folder / str(self.part(part)["file"])
+
+
+def embedded_folder(name: str) -> Path:
+    """Where a bundle that ships inside the package lies."""
+    return Path(str(resources.files("lipwright"))) / "bundles" / name
+
+
+def known_models() -> list[str]:
+    """Names that `find_bundle` understands."""
+    return [name for name in EMBEDDED if (embedded_folder(name) / MODEL_FILE).exists()]
+
+
+def find_bundle(model: str | Path) -> Bundle:
+    """The bundle of a known name or of a folder. Raises WeightsError, listing the known names, when there is none."""
+    text = str(model)
+    if text in EMBEDDED:
+        return read_bundle(embedded_folder(text))
+    folder = Path(model)
+    if folder.is_dir():
+        return read_bundle(folder)
+    known = ", ".join(known_models())
+    raise WeightsError(f"unknown model {text!r}: give one of {known}, or the folder of a bundle (with {MODEL_FILE}).")
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read and check a folder: format, fields, files present, checksums equal. Raises WeightsError."""
+    file = folder / MODEL_FILE
+    try:
+        info = json.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise WeightsError(f"{folder} is not a model bundle: it has no {MODEL_FILE}.") from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} cannot be read ({error}); fetch or make the bundle again.") from error
+    bundle = Bundle(folder, info)
+    _check_fields(bundle)
+    for name, expected in info["files"].items():
+        _check_file(folder / name, str(expected))
+    return bundle
+
+
+def _check_fields(bundle: Bundle) -> None:
+    file = bundle.folder / MODEL_FILE
+    try:
+        if bundle.info["format"] != FORMAT:
+            raise WeightsError(f"{file} has format {bundle.info['format']!r}, this lipwright reads {FORMAT}; upgrade one of them.")
+        names = {str(bundle.part(part)["file"]) for part in _PARTS}
+        if missing := names - set(bundle.info["files"]):
+            raise WeightsError(f"{file} gives no checksum for {', '.join(sorted(missing))}; make the bundle again.")
+        if any(Path(name).name != name for name in bundle.info["files"]):
+            raise WeightsError(f"{file} names files outside its folder; do not use this bundle.")
+        values = (bundle.name, bundle.resolution, bundle.window, bundle.overlap, bundle.template, bundle.mask)
+        del values
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{file} is not a complete description ({error!r}); make the bundle again.") from error
+
+
+def _check_file(file: Path, expected: str) -> None:
+    if not file.is_file():
+        raise WeightsError(f"the bundle lacks {file}; fetch or make it again.")
+    found = checksum(file)
+    if found != expected:
+        raise WeightsError(
+            f"{file} has the wrong checksum (SHA-256 {found[:12]}..., expected {expected[:12]}...); it is damaged or "
+            "was changed: fetch or make the bundle again."
+        )
+
+
+def checksum(file: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_description(folder: Path, info: Mapping[str, Any]) -> Bundle:
+    """Write model.json for the safetensors files that lie in `folder`, with their checksums; returns it re-read."""
+    files = {part["file"]: checksum(folder / part["file"]) for part in info["parts"].values()}
+    part = folder / (MODEL_FILE + ".part")
+    part.write_text(json.dumps({"format": FORMAT, **info, "files": files}, indent=1) + "\n")
+    part.replace(folder / MODEL_FILE)
+    return read_bundle(folder)
