@@ -18,7 +18,7 @@ _QUIET_DB, _LOUD_DB = -32.0, -6.0
 open.
 """
 _SMOOTH_HOPS = 2.0
-_LEAD_S = 0.02
+_LEAD_S = 0.01
 
 
 def articulate_sound(

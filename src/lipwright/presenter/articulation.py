@@ -17,8 +17,8 @@ from lipwright.presenter.phonemes import PAUSE, VISEMES, Segment, segments
 GRID_HZ = 200
 """Movement is computed this often and interpolated in between."""
 
-LEAD_S = 0.02
-"""Lips move this much before their sound."""
+LEAD_S = 0.01
+"""Lips move this much before their sound, beside what the reach of each sound adds."""
 
 _JAW, _PRESS, _TUCK = (PARAMETERS.index(name) for name in ("jaw", "press", "tuck"))
 
@@ -130,8 +130,8 @@ def _dominance(part: Segment) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     name = VISEMES[part.viseme]
     if name == "sil":
         # A short break barely closes the mouth, a pause does.
-        strength = 1.8 * np.clip((part.end_s - part.start_s - 0.02) / 0.15, 0.02, 1.0)
-        return np.full(7, strength), np.full(7, 0.04)
+        strength = 2.2 * np.clip((part.end_s - part.start_s - 0.02) / 0.15, 0.02, 1.0)
+        return np.full(7, strength), np.full(7, 0.05)
     if part.symbol in "hɦʔ":
         return 0.2 * _STRENGTH_WEAK, _REACH_CONSONANT
     if name in ("O", "U", "CH", "RR"):

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ def make_clip(
     _check_truth(truth, force)
     speech, said = _speech(text, audio, seed)
     seen: list[Truth] = []
-    progress.start("render", len(frame_times(speech.duration_s, rate)))
+    count = len(frame_times(speech.duration_s, rate))
+    progress.start("render", count)
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
         for picture, moment in render_clip(seed, seed, speech, size=size, rate=rate):
@@ -102,7 +104,9 @@ def make_clip(
             progress.advance("render")
             yield picture
 
-    save_clip(Path(out), pictures(), rate, speech.samples, SAMPLE_RATE, force=force)
+    save_clip(
+        Path(out), pictures(), rate, speech.samples, SAMPLE_RATE, duration=Fraction(count, rate), force=force
+    )
     if truth is not None:
         about = {"rate": rate, "size": size, "seed": seed, "evaluation": seed >= EVALUATION_SEED, **said}
         write_truth(Path(truth), seen, speech, about)

@@ -62,11 +62,11 @@ _TRAINING_PATTERNS = (
     "I hope {person} will bring me a {quality} {thing}!",
     "Oh, what a {quality} {thing} {person} {action}!",
     "From {place} to {place} it is about {number} miles.",
-    "Stop. Wait for the {group}. Now give {person} the {thing}.",
+    "Stop. Wait for the {quality} {group}. Now give {person} the {thing}.",
     "You {action} the {thing} in {place}, and the {group} {action} the {thing} here.",
-    "Who would pay {number} pounds for such a {quality} {thing}?",
+    "Who in {place} would pay {number} pounds for such a {quality} {thing}?",
     "Five big {group} watched how {person} {action} the {thing}.",
-    "Papa, mama and the {group} were home {manner}.",
+    "Papa, mama and the {quality} {group} were home {manner}.",
     "For {person}, {place} was more {quality} than any {thing}.",
 )
 _EVALUATION_PATTERNS = (
@@ -77,9 +77,9 @@ _EVALUATION_PATTERNS = (
     "Room {number}, over by the {thing}, is where the {group} of {place} wait.",
     "When {person} {action} my {thing}, it became {quality}.",
     "A {quality} {thing} and {number} {group}: that is what we found {manner}.",
-    "Both {person} and the {group} prefer a {quality} {thing} to {place}.",
+    "Both {person} and the {group} of {place} prefer a {quality} {thing} to a {thing}.",
     "Move over, {person}, the {group} want to film this {quality} {thing}.",
-    "Fog covered {place} {manner}, so the {group} {action} nothing.",
+    "Fog covered {place} {manner}, so the {quality} {group} {action} nothing.",
     "Believe me, {number} is a very {quality} number for a {thing}.",
     "What the {group} {action} {manner} was probably my {thing}.",
 )
