@@ -168,7 +168,8 @@ def _raised_chroma(plane: Plane, box: Box, how: Conversion) -> Floats:
     rows, columns = plane.shape
     inner = plane[max(top - 1, 0) : min(bottom + 1, rows), max(left - 1, 0) : min(right + 1, columns)]
     pads = (int(top == 0), int(bottom == rows), int(left == 0), int(right == columns))
-    ring = cv2.copyMakeBorder(inner, *pads, cv2.BORDER_REPLICATE).astype(np.float32)
+    padded = cv2.copyMakeBorder(inner, *pads, cv2.BORDER_REPLICATE)
+    ring: Floats = padded.astype(np.float32)
     if down > 1:
         ring = cv2.resize(ring, (ring.shape[1], ring.shape[0] * down), interpolation=cv2.INTER_LINEAR)
     if across > 1:

@@ -14,6 +14,7 @@ import av
 from av.container import InputContainer
 
 from lipwright.errors import MediaError
+from lipwright.media.extent import cut_short
 from lipwright.media.picture import Frame, look_of
 from lipwright.media.planes import to_travel_format
 from lipwright.media.probe import VideoInfo, opened, video_stream
@@ -23,8 +24,9 @@ Warn = Callable[[str], None]
 # How far before a frame to look for a key frame, in seconds, when the nearest one comes too late. Then:
 # from the start.
 _SEEK_BACK_S = (0, 1, 5, 20)
-# A stated duration counts as missed when more than this is missing: stated durations are rounded, and some
-# include a pause.
+
+
+# A stated duration counts as missed when more than this is missing: it may be rounded, or end with a pause.
 _MISSING_S = 0.25
 _MISSING_SHARE = 0.01
 
@@ -48,6 +50,7 @@ class Source:
         self._look = look_of(info)
         self._warn = warn
         self._pts = array("q")
+        self._last_ticks = info.frame_ticks
         self._demuxed = 0
         self._steady = True
         """Whether the file's own times number the frames: present, and growing."""
@@ -172,6 +175,7 @@ class Source:
             self._steady = False
             pts = self._pts[-1] + self.info.frame_ticks if index else 0
         self._pts.append(pts)
+        self._last_ticks = picture.duration or self.info.frame_ticks
         return pts
 
     def _frame(self, picture: av.VideoFrame, index: int, pts: int) -> Frame:
@@ -197,7 +201,7 @@ class Source:
         return float((pts - self._pts[0]) * self.info.time_base) if self._pts else 0.0
 
     def _end_s(self) -> float:
-        return self.seconds(self._pts[-1] + self.info.frame_ticks) if self._pts else 0.0
+        return self.seconds(self._pts[-1] + self._last_ticks) if self._pts else 0.0
 
     def _broken(self) -> MediaError:
         at_s = self._end_s()
@@ -215,42 +219,36 @@ class Source:
                 f"The video stream of {self.path} holds no frames that can be decoded.", at_s=0.0
             )
         if _has_index(container):
-            stated = sum(1 for entry in stream.index_entries if entry.size)
-            missing_s = (stated - self._demuxed) / float(self.info.rate)
-            allowed_s = 0.0
+            truncated = self._demuxed < sum(1 for entry in stream.index_entries if entry.size)
         else:
-            missing_s = _stated_s(container, stream) - at_s
-            allowed_s = max(_MISSING_S, _MISSING_SHARE * at_s)
-        if missing_s > allowed_s:
+            missing_s = _stated_s(stream) - at_s
+            truncated = cut_short(self.path) or missing_s > max(_MISSING_S, _MISSING_SHARE * at_s)
+        if truncated:
             raise MediaError(
-                f"{self.path} is truncated: its pictures end at {at_s:.2f} s, about {missing_s:.2f} s too "
-                "early; get the whole file, or use --force to render what is there.",
+                f"{self.path} is truncated: its pictures end at {at_s:.2f} s; get the whole file, or use "
+                "--force to render what is there.",
                 at_s=at_s,
             )
 
 
 def _waiting(stream: av.VideoStream, failed: int | None) -> Iterator[av.VideoFrame]:
-    """The pictures that a decoder still holds, but for the one whose packet failed."""
+    """The pictures that a decoder still holds and that are shown before the one whose packet failed."""
     with suppress(av.FFmpegError):
         for picture in stream.codec_context.decode(None):
-            if picture.pts != failed:
+            if picture.pts is not None and failed is not None and picture.pts < failed:
                 yield picture
+
+
+def _stated_s(stream: av.VideoStream) -> float:
+    """When the last picture ends by the word of a Matroska or WebM file; 0 when it does not say."""
+    clock = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if clock is None or stream.time_base is None:
+        return 0.0
+    hours, minutes, seconds = clock.groups()
+    first_s = float((stream.start_time or 0) * stream.time_base)
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds) - first_s
 
 
 def _has_index(container: InputContainer) -> bool:
     """Whether the container lists every packet (the MP4 family does)."""
     return "mov" in container.format.name
-
-
-def _stated_s(container: InputContainer, stream: av.VideoStream) -> float:
-    """How long the video lasts by the container's word; 0 when it says nothing about the video alone."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    clock = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if clock is not None:
-        hours, minutes, seconds = clock.groups()
-        first = (stream.start_time or 0) * (stream.time_base or 0)
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds) - float(first)
-    if container.duration is not None and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return 0.0

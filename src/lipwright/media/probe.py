@@ -129,7 +129,7 @@ def probe_video(path: Path | str) -> VideoInfo:
             time_base=Fraction(time_base),
             duration_s=_duration_s(container, stream),
             frames_hint=stream.frames or None,
-            codec=stream.codec_context.name,
+            codec=stream.codec_context.codec.canonical_name,
             colour=_colour(stream, picture),
             sar=Fraction(stream.sample_aspect_ratio or 1),
             has_audio=bool(container.streams.audio),
@@ -142,7 +142,7 @@ def probe_audio(path: Path | str) -> AudioInfo:
     path = Path(path)
     with opened(path) as container:
         stream = audio_stream(container, path)
-        rate, channels, codec = stream.rate, stream.channels, stream.codec_context.name
+        rate, channels, codec = stream.rate, stream.channels, stream.codec_context.codec.canonical_name
         duration_s = _audio_seconds(container, stream, path)
     if duration_s <= 0:
         raise MediaError(f"{path} holds no sound (0 s of audio); give a file with speech.")
@@ -151,6 +151,8 @@ def probe_audio(path: Path | str) -> AudioInfo:
 
 def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
     """The first video stream that is no cover picture. MediaError when there is none."""
+    if not len(container.streams):
+        raise MediaError(f"{path} holds nothing that can be read; it is damaged or truncated.")
     streams = [s for s in container.streams.video if not s.disposition & _COVER]
     if not streams:
         raise MediaError(f"{path} has no video stream; give a video file.")
@@ -228,6 +230,8 @@ def _audio_seconds(container: InputContainer, stream: av.AudioStream, path: Path
     if stream.duration is not None and stream.time_base is not None and container.format.name not in _GUESSED:
         return float(stream.duration * stream.time_base)
     first: Fraction | None = None
+    if stream.start_time is not None:
+        first = stream.start_time * Fraction(stream.time_base or 0)
     end = Fraction(0)
     try:
         for packet in container.demux(stream):

@@ -4,6 +4,7 @@ encoded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,8 @@ _LOSSLESS = ("pcm_", "flac", "alac", "wavpack", "tta", "ape")
 _AAC_BITS_PER_SAMPLE = 6  # ISO/IEC 14496-3: at most 6144 bits per channel and frame of 1024 samples
 _AAC_STEREO_RATE = 192_000
 _BLOCK = 4096
+_PACKET_SAMPLES = {"aac": 1024, "mp3": 1152, "ac3": 1536, "eac3": 1536, "opus": 960, "vorbis": 2048}
+_USUAL_LAYOUT = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 class Sound:
@@ -91,25 +94,23 @@ def sample_sound(
     `duration`.
     """
     planes = np.ascontiguousarray(np.atleast_2d(samples.T), np.float32)
-    stream, notes = _encoder(
-        output, form.lossless_sound, rate, "mono" if len(planes) == 1 else f"{len(planes)}c"
-    )
+    stream, notes = _encoder(output, form.lossless_sound, rate, _USUAL_LAYOUT[len(planes)])
     return Sound(output, _encoded(stream, _resampled(_blocks(planes, rate), stream), duration), notes)
 
 
 def _packet_s(codec: str, rate: int) -> float:
-    sizes = {"aac": 1024, "mp3": 1152, "ac3": 1536, "eac3": 1536, "opus": 960, "vorbis": 2048}
-    if codec.startswith("pcm_"):
-        return 1024 / rate
-    return sizes.get(codec, 1 << 20) / (48000 if codec == "opus" else rate)
+    """Seconds of a packet of a compressed format; infinite for others: those are cut by encoding."""
+    samples = _PACKET_SAMPLES.get(codec)
+    return math.inf if samples is None else samples / (48000 if codec == "opus" else rate)
 
 
 def _copied(output: OutputContainer, path: Path, duration: Fraction) -> Sound | None:
     """Sound by copied packets; None when the container refuses the stream."""
     with opened(path) as source:
         template = audio_stream(source, path)
-        if not template.codec_context.extradata and template.codec_context.name == "aac":
-            return None  # raw ADTS: its packets carry headers that containers do not take
+        raw = template.codec_context.name == "aac" and not template.codec_context.extradata
+        if raw and output.format.name not in ("mp4", "mov"):
+            return None  # packets with ADTS headers, which only the MP4 family's writer strips
         try:
             stream = output.add_stream_from_template(template)
         except (av.FFmpegError, ValueError):
@@ -143,42 +144,58 @@ def _broken(path: Path, at_s: float) -> MediaError:
 
 
 def _layout_of(path: Path) -> str:
+    """The name of the file's channel layout; the usual one for its number of channels when it names none."""
     with opened(path) as source:
-        return audio_stream(source, path).layout.name
+        stream = audio_stream(source, path)
+        return (
+            _USUAL_LAYOUT.get(stream.channels, "stereo")
+            if "channels" in stream.layout.name
+            else stream.layout.name
+        )
 
 
 def _encoder(
     output: OutputContainer, name: str, rate: int, layout: str
 ) -> tuple[av.AudioStream, tuple[str, ...]]:
     """An audio stream that encodes at that rate and layout, or at the nearest that the encoder takes."""
-    for wanted in (layout, "stereo"):
-        rates = av.Codec(name, "w").audio_rates
-        taken = (
-            rate if not rates or rate in rates else min((r for r in rates if r >= rate), default=max(rates))
-        )
-        stream = output.add_stream(name, rate=taken)
-        assert isinstance(stream, av.AudioStream)
-        context = stream.codec_context
-        formats = [f.name for f in context.codec.audio_formats or ()]
-        context.layout = wanted
-        context.format = _deepest(formats)
-        if name == "aac":
-            share = max(1, context.channels) / 2
-            limit = _AAC_BITS_PER_SAMPLE * taken * context.channels
-            context.bit_rate = int(min(_AAC_STEREO_RATE * max(1.0, share), limit))
-        return stream, _sound_notes(rate, taken, layout, wanted)
-    raise AssertionError("unreachable")
-
-
-def _sound_notes(rate: int, taken: int, layout: str, wanted: str) -> tuple[str, ...]:
+    rates = av.Codec(name, "w").audio_rates
+    taken = rate
+    if rates and rate not in rates:
+        taken = max(rates) if name == "libopus" else min((r for r in rates if r >= rate), default=max(rates))
+    wanted = layout if _takes(name, taken, layout) else "stereo"
+    stream = output.add_stream(name, rate=taken)
+    assert isinstance(stream, av.AudioStream)
+    _set_up(stream.codec_context, taken, wanted)
     notes = []
     if taken != rate:
         notes.append(
-            f"The sound's rate of {rate} Hz was written as {taken} Hz, the nearest that its encoder takes."
+            f"The sound's rate of {rate} Hz was written as {taken} Hz, the nearest that {name} takes."
         )
     if wanted != layout:
-        notes.append(f"The sound's {layout} channels were written as {wanted}.")
-    return tuple(notes)
+        notes.append(
+            f"The sound's {layout} channels were written as stereo, because {name} does not take them."
+        )
+    return stream, tuple(notes)
+
+
+def _takes(name: str, rate: int, layout: str) -> bool:
+    context = av.CodecContext.create(name, "w")
+    assert isinstance(context, av.AudioCodecContext)
+    try:
+        _set_up(context, rate, layout)
+        context.open()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _set_up(context: av.AudioCodecContext, rate: int, layout: str) -> None:
+    context.sample_rate = rate
+    context.layout = layout
+    context.format = _deepest([f.name for f in context.codec.audio_formats or ()])
+    if context.codec.name == "aac":
+        share = max(1.0, context.channels / 2)
+        context.bit_rate = int(min(_AAC_STEREO_RATE * share, _AAC_BITS_PER_SAMPLE * rate * context.channels))
 
 
 def _deepest(formats: list[str]) -> str:
@@ -204,7 +221,7 @@ def _unstamped(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame]:
 
 
 def _blocks(planes: NDArray[np.float32], rate: int) -> Iterator[av.AudioFrame]:
-    layout = {1: "mono", 2: "stereo"}.get(len(planes), f"{len(planes)}c")
+    layout = _USUAL_LAYOUT[len(planes)]
     for start in range(0, planes.shape[1], _BLOCK):
         part = np.ascontiguousarray(planes[:, start : start + _BLOCK])
         frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)

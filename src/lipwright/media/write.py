@@ -211,7 +211,7 @@ def _written(
                 file,
                 "w",
                 format=encoding.container.muxer,
-                options=dict(encoding.container.options),
+                container_options=dict(encoding.container.options),
                 buffer_size=_BUFFER,
             )
         writer = None
