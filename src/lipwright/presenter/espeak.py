@@ -30,7 +30,8 @@ _SILENT = 1e-4
 """Samples below this are silence: espeak-ng's own closures are exact zeros."""
 _LONGEST_CLOSURE_S = 0.12
 _CLOSURE_AFTER_PAUSE_S = 0.07
-"""Closure given to a consonant that follows a pause, where the sound cannot tell when the lips closed."""
+"""Closure given to a stop that follows a pause, where the sound cannot tell when the mouth closed."""
+_SHUTTING = "pbmtdkgɡʈɖcɟq"
 
 
 class _Identity(ctypes.Union):
@@ -190,7 +191,11 @@ def _phonemes(events: list[tuple[int, str]], samples: NDArray[np.float32], rate:
         label = name if name else PAUSE
         start = at
         if is_consonant(label):
-            start = max(_closure_start(at, samples, rate, bounds[-1][1] == PAUSE), bounds[-1][0])
+            after_pause = bounds[-1][1] == PAUSE
+            if not after_pause:
+                start = max(_silence_before(at, samples, rate), bounds[-1][0])
+            elif label[0] in _SHUTTING:
+                start = max(at - int(_CLOSURE_AFTER_PAUSE_S * rate), bounds[-1][0])
         bounds.append((start, label))
     ends = [at for at, _ in bounds[1:]] + [len(samples)]
     return [
@@ -200,14 +205,12 @@ def _phonemes(events: list[tuple[int, str]], samples: NDArray[np.float32], rate:
     ]
 
 
-def _closure_start(at: int, samples: NDArray[np.float32], rate: int, after_pause: bool) -> int:
-    """First sample of a consonant whose event is at `at`.
+def _silence_before(at: int, samples: NDArray[np.float32], rate: int) -> int:
+    """First sample of the silence that ends at `at`, or `at` itself.
 
     The event of a stop marks its burst; its closure is the exact silence before it, which espeak-ng counts to
     the sound before.
     """
-    if after_pause:
-        return max(at - int(_CLOSURE_AFTER_PAUSE_S * rate), 0)
     first = max(at - int(_LONGEST_CLOSURE_S * rate), 0)
     loud = np.flatnonzero(np.abs(samples[first:at]) > _SILENT)
     return first + int(loud[-1]) + 1 if len(loud) else first
