@@ -16,6 +16,7 @@ GRID = 64  # raster of the crop on which distances are computed: they are smooth
 FEATHER = 0.06  # width of the soft edge, in crop sides
 CHIN_MARGIN = 0.16  # true open chin below the mesh's closed one, in face heights (real 0.12, presenters 0.16)
 CHIN_REST = 0.06  # the same when the mouth is wide open already: the mesh reads too high, more so in beards
+JAW_MARGIN = 0.025  # the jaw's sides move by about this when it opens (stretching cheeks), in face heights
 EYE_MARGIN = 0.02  # distance kept from the lower lids, in face heights
 OUTLIER_LEVELS = 25.0  # a colour difference this far from the usual one counts little
 _LIDS = (145, 153, 144, 374, 380, 373)
@@ -36,7 +37,7 @@ def region(
     points: kept mesh points (K, 2) of the frame. matrix: frame px -> R px of the crop. The region is the face
     outline, its chin moved down by up to `chin_margin` face heights so that the source's and the new chin lie
     inside, cut by the repainted part of the mask, by the crop's border, and by a line under the eyes. The
-    edge fades within `feather` crop sides: at the chin beyond the margin, elsewhere inside these limits.
+    edge fades within `feather` crop sides: at the jaw beyond its margin, elsewhere inside these limits.
     """
     scale = np.float32(GRID / resolution)
     to_grid = matrix[:, :2] * scale
@@ -64,7 +65,7 @@ def _ease(depth: Float) -> Float:
 
 
 def _outline(points: Float, chin_margin: float, fade: float) -> tuple[Float, Float, float]:
-    """Face outline (36, 2) with the chin moved down; the face's unit downward direction; the face height.
+    """Face outline (36, 2) with chin and jaw moved out; the face's unit downward direction; the face height.
 
     fade: width of the soft edge in the px of the points, added below the margin so that both chins are
     opaque.
@@ -79,7 +80,11 @@ def _outline(points: Float, chin_margin: float, fade: float) -> tuple[Float, Flo
     along = (oval - top) @ down / height
     # nothing moves above the upper lip's height (0.6 of the face), the chin (1) moves by all of it
     share = _ease(((along - 0.6) / 0.35).astype(np.float32))
-    moved = np.asarray(oval + share[:, None] * reach * down, np.float32)
+    across = (oval - top) @ np.array([-down[1], down[0]], np.float32) / (0.25 * height)
+    aside = _ease(((along - 0.45) / 0.2).astype(np.float32)) * np.clip(across, -1, 1)
+    shift = share[:, None] * reach * down
+    shift += aside[:, None] * (fade + JAW_MARGIN * height) * np.array([-down[1], down[0]], np.float32)
+    moved = np.asarray(oval + shift, np.float32)
     return moved, down, height
 
 
