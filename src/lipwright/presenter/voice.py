@@ -98,10 +98,10 @@ def speak(text: str, voice: Voice, seed: int, *, pauses: bool = True) -> Speech:
     """Read a text with a voice.
 
     With `pauses`, silence is added before and after and some pauses inside grow, so that closed mouths in
-    silence occur; then loudness and a faint noise floor are drawn from the seed too. espeak-ng keeps state
-    from call to call: the same seed gives the same words, voice and pauses, but lengths may differ by some tens
-    of ms; the times returned are always those of the samples returned. Raises InputError when the synthesiser
-    is missing or refuses.
+    silence occur; then loudness and a faint noise floor are drawn from the seed too. espeak-ng keeps
+    state from call to call: the same seed gives the same words, voice and pauses, but lengths may differ
+    by some tens of ms; the times returned are always those of the samples returned. Raises InputError
+    when the synthesiser is missing or refuses.
     """
     samples, rate, phonemes = _synthesised(text, voice)
     speech = _resampled(samples, rate * voice.speed, rate, phonemes)
