@@ -57,7 +57,7 @@ def test_the_chin_margin_moves_the_lower_edge_only(kept: Float) -> None:
     matrix, box, _ = prepared(kept, TINY_TEMPLATE, TINY_MASK)
     short = blend.region(kept, matrix, TINY_MASK, 128, box, chin_margin=0.1)
     long = blend.region(kept, matrix, TINY_MASK, 128, box, chin_margin=0.3)
-    assert (long >= short - 1e-6).all()
+    assert (long >= short - 0.01).all()
     lip = round(float(kept[mesh.column(0), 1])) - box[1]
     change = (long - short).sum(axis=1)
     assert change[:lip].sum() < 0.1 * change.sum()
