@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml tools/setup.py
 	@$(PYTHON) tools/setup.py
 
 demo: $(STAMP) ## Lip-sync the bundled presenter: demo.mp4 and demo.png
-	$(BIN)/lipwright demo --out $(DEMO) --force
+	$(BIN)/lipwright demo --out $(DEMO)
 
 lint: $(STAMP) ## Style, types, import rules
 	$(BIN)/ruff check .

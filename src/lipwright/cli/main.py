@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from lipwright import __version__
+from lipwright.cli.demo import demo
 from lipwright.cli.edge import run_to_exit_code
+from lipwright.cli.evaluate import evaluate
 from lipwright.cli.flags import with_options
 from lipwright.cli.presenter import presenter
 from lipwright.cli.sync import sync
+from lipwright.cli.train import train
 from lipwright.cli.weights import weights
 
 app = typer.Typer(
@@ -38,6 +41,9 @@ def root(
 
 app.command()(with_options(sync))
 app.command()(presenter)
+app.command()(demo)
+app.add_typer(evaluate, name="evaluate")
+app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 
 
