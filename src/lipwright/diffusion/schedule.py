@@ -32,8 +32,9 @@ class Solver(Protocol):
 class Schedule:
     """The schedule a network was trained with (a property of its bundle); the defaults are the released ones.
 
-    Betas are linear in their square roots. `spacing` places the solver's steps: "leading" as released
-    (k * floor(1000/n) + 1), "trailing" from step 999 down.
+    Betas are linear in their square roots. `spacing` places the steps of ddim and euler: "leading" as
+    released (k * floor(1000/n) + 1), "trailing" from step 999 down. The multistep solvers always trail:
+    the library's "leading" leaves out the noisiest part for them, at many steps up to half of the schedule.
     """
 
     prediction_type: str = "epsilon"
@@ -140,10 +141,12 @@ def _scheduler(name: str, schedule: Schedule) -> Any:
     if name == "dpmpp-2m":
         from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
+        shared["timestep_spacing"] = "trailing"
         return DPMSolverMultistepScheduler(**shared, algorithm_type="dpmsolver++", solver_order=2)
     if name == "unipc":
         from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
+        shared["timestep_spacing"] = "trailing"
         return UniPCMultistepScheduler(**shared, solver_order=2)
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 

@@ -2,7 +2,7 @@
 
 Why not the class of the `transformers` library: LatentSync reads the last layer *before* the final norm,
 which that class does not give; `tiny` trains the same network at another width on windows of any length up
-to 3 s, which that class refuses (it insists on its full context); and it is a heavy import for a page of code.
+to 3 s, which that class refuses (it insists on its full context); and its import is heavy for a page of code.
 """
 
 import math
