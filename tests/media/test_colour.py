@@ -37,7 +37,12 @@ def random_picture(name: str, width: int, height: int, seed: int = 0) -> av.Vide
 @pytest.mark.parametrize(
     ("space", "full", "code", "colour"),
     [
-        (1, False, (63, 102, 240), (255, 0, 0)),  # red of BT.709: the code values of the standard's colour bars
+        (
+            1,
+            False,
+            (63, 102, 240),
+            (255, 0, 0),
+        ),  # red of BT.709: the code values of the standard's colour bars
         (6, False, (81, 90, 240), (255, 0, 0)),  # red of BT.601
         (6, True, (76, 85, 255), (255, 0, 0)),  # red of JPEG
         (1, False, (235, 128, 128), (255, 255, 255)),
@@ -63,7 +68,7 @@ def test_untagged_video_is_bt709_from_720_rows() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("box", [(0, 0, 33, 23), (5, 3, 20, 18), (31, 21, 33, 23)])
 def test_round_trip_is_exact(name: str, box: tuple[int, int, int, int]) -> None:
-    """Converted to RGB and blended back in full, no sample moves: luma nor chroma, at any edge or odd size."""
+    """Converted to RGB and blended back in full, no luma nor chroma sample moves, at any odd size."""
     picture = random_picture(name, 33, 23)
     planes = views(picture)
     before = [plane.copy() for plane in planes]

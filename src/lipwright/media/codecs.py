@@ -133,8 +133,15 @@ def _choose(codec: str, container: Container, out: Path) -> Codec:
 def _pixel_format(codec: Codec, pix_fmt: str) -> tuple[str, tuple[str, ...]]:
     """The encoder's format nearest to that of the frames, and what is lost by it."""
     known = codec.formats or tuple(
-        f.name for f in av.Codec(codec.encoder, "w").video_formats or () if not f.name.startswith("yuvj")
+        f.name
+        for f in av.Codec(codec.encoder, "w").video_formats or ()
+        if not f.name.startswith("yuvj") and (codec.encoder == "ffv1" or not f.name.startswith("gray"))
     )
+    if pix_fmt.startswith("gray"):
+        # Many players cannot show monochrome H.264 and HEVC; with colourless chroma nothing is lost.
+        coloured = pix_fmt.replace("gray", "yuv420p")
+        if pix_fmt not in known and coloured in known:
+            return coloured, ()
     if pix_fmt in known:
         return pix_fmt, ()
     best, _ = find_best_pix_fmt_of_list(list(known), pix_fmt, False)

@@ -50,9 +50,8 @@ class Frame:
         self.pts = pts
         """Presentation time in `time_base`, as in the file."""
         self.duration = duration
-        """How long the frame lasts by the file's word, in `time_base`; an estimate when the file says
-        nothing.
-        """
+        """How long it lasts by the file's word, in `time_base`. An estimate where the file says nothing,
+        or where a variable rate meets reordered frames: true durations are differences of pts."""
         self.time_base = time_base
         """Seconds per unit of pts."""
 
@@ -93,6 +92,9 @@ class Frame:
 
     def rgb(self) -> NDArray[np.uint8]:
         """The whole frame as (h, w, 3) uint8 RGB."""
+        if self._look.how.shape.kind == "gray":  # FFmpeg takes gray for full range, whatever the tags say
+            whole = self.rgb_box((0, 0, self.width, self.height))
+            return np.clip(np.rint(whole), 0, 255).astype(np.uint8)
         full = self._look.how.black == 0.0
         shown = self._picture.reformat(
             format="rgb24",

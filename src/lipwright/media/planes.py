@@ -76,7 +76,7 @@ def travel_format(name: str) -> str:
         return name
     form = av.VideoFormat(name, 64, 64)
     bits = max((part.bits for part in form.components), default=8)
-    depth = "" if bits <= 8 else f"{next(n for n in (9, 10, 12, 14, 16) if n >= bits)}le"
+    depth = "" if bits <= 8 else f"{next((n for n in (9, 10, 12, 14) if n >= bits), 16)}le"
     colours = sum(not part.is_alpha for part in form.components)
     if form.is_rgb or form.has_palette or form.is_bayer:
         return f"gbrp{depth}"
@@ -109,7 +109,7 @@ def blank(name: str, width: int, height: int) -> av.VideoFrame:
 def copied(picture: av.VideoFrame, name: str | None = None) -> av.VideoFrame:
     """A deep copy of a picture's planes, optionally under the name of a format with the same layout.
 
-    `yuvj420p` becomes `yuv420p` this way without any arithmetic. Time stamps are kept, colour tags are not.
+    `yuvj420p` becomes `yuv420p` this way without any arithmetic. Time stamps and colour tags are not copied.
     """
     target = name or picture.format.name
     new = blank(target, picture.width, picture.height)
@@ -119,7 +119,6 @@ def copied(picture: av.VideoFrame, name: str | None = None) -> av.VideoFrame:
         rows, columns = into.shape
         samples = np.frombuffer(memoryview(source), into.dtype)[: rows * stride]
         into[:] = samples.reshape(rows, stride)[:, :columns]
-    new.pts, new.time_base = picture.pts, picture.time_base
     return new
 
 
@@ -131,6 +130,4 @@ def to_travel_format(picture: av.VideoFrame) -> av.VideoFrame:
         return picture
     if name.startswith("yuvj"):
         return copied(picture, target)
-    new = picture.reformat(format=target)
-    new.pts, new.time_base = picture.pts, picture.time_base
-    return new
+    return picture.reformat(format=target)

@@ -118,7 +118,22 @@ class Writer:
                 src_color_range="JPEG",
                 dst_color_range="MPEG",
             )
+        if picture.format.name.startswith("gray"):
+            return _coloured(picture, self._plan.pix_fmt)
         return picture.reformat(format=self._plan.pix_fmt)
+
+
+def _coloured(picture: av.VideoFrame, pix_fmt: str) -> av.VideoFrame:
+    """A gray picture with colourless chroma; FFmpeg would stretch its range."""
+    shape = layout(pix_fmt)
+    if shape.bits != layout(picture.format.name).bits:
+        return picture.reformat(format=pix_fmt)
+    new = blank(pix_fmt, picture.width, picture.height)
+    luma, *chroma = views(new)
+    luma[:] = views(picture)[0]
+    for plane in chroma:
+        plane[:] = 1 << (shape.bits - 1)
+    return new
 
 
 def _video_stream(container: OutputContainer, encoding: Plan, info: VideoInfo) -> av.VideoStream:
