@@ -8,12 +8,12 @@ import typer
 
 from lipwright.cli.edge import cancel_on_interrupt
 from lipwright.cli.progress_bar import progress_listener
-from lipwright.errors import OptionError
+from lipwright.errors import OptionError, OutputError
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.progress import Progress
 
 evaluate = typer.Typer(help="Measure a model.", no_args_is_help=True)
-EVALUATION_SEED = 1_000_000  # seeds below may have been trained on
+EVALUATION_SEED = 1_000_000  # as presenter.texts, whose import would load numpy at every start
 
 
 @evaluate.callback()
@@ -23,40 +23,52 @@ def group() -> None:
 
 @evaluate.command()
 def presenter(
-    model: Annotated[str, typer.Option(metavar="NAME|FOLDER", help="The model bundle to measure.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="The model bundle to measure.")
+    ] = DEFAULT_MODEL,
     clips: Annotated[int, typer.Option(help="How many fresh clips to render and drive.")] = 12,
-    seed: Annotated[int, typer.Option(help=f"Seed of the first clip, from {EVALUATION_SEED} up.")] = EVALUATION_SEED,
+    seed: Annotated[
+        int, typer.Option(help=f"Seed of the first clip, from {EVALUATION_SEED} up.")
+    ] = EVALUATION_SEED,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a contact sheet (.png or .jpg).", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a contact sheet (.png or .jpg).", show_default=False),
     ] = None,
     keep: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the clips there.", show_default=False)
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps; default: the model's.", show_default=False)] = None,
-    guidance: Annotated[float | None, typer.Option(help="Guidance; default: the model's.", show_default=False)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Denoising steps; default: the model's.", show_default=False)
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="Guidance; default: the model's.", show_default=False)
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Where to compute.", show_default=False)] = None,
 ) -> None:
     """Drive rendered people with other speech, file to file, and measure the mouths of the output."""
     if sheet is not None and sheet.suffix not in (".png", ".jpg"):
-        raise OptionError(f"the sheet {sheet} must end in .png or .jpg.")
+        raise OptionError(f"The sheet {sheet} must end in .png or .jpg.")
+    if sheet is not None and not sheet.parent.is_dir():
+        raise OutputError(f"The folder of the sheet {sheet} does not exist; create it first.")
     options = SyncOptions(steps=steps, guidance=guidance)
     options.validate()
     with cancel_on_interrupt() as cancel, progress_listener() as listener:
-        from lipwright.evaluation.presenter import evaluate_presenter
+        from lipwright.evaluation.presenter import Pictures, evaluate_presenter
         from lipwright.evaluation.sheet import contact_sheet, spread_over, write_picture
         from lipwright.pipeline.engine import Engine
 
-        rows = []
+        rows: list[tuple[str, Pictures]] = []
 
-        def collect(index, source, shown, truth) -> None:  # type: ignore[no-untyped-def]
-            at = spread_over(len(shown), 9)
+        def collect(index: int, source: Pictures, shown: Pictures, truth: Pictures) -> None:
+            at = spread_over(min(len(source), len(shown), len(truth)), 9)
             for title, pictures in (("source", source), ("synced", shown), ("truth", truth)):
                 rows.append((f"{title} {index}", [pictures[i] for i in at]))
 
         engine = Engine.load(model, device=device)
         progress = Progress(listener, cancel)
-        figures = evaluate_presenter(engine, clips, seed, options, progress, keep, collect if sheet else None)
+        collector = None if sheet is None else collect
+        figures = evaluate_presenter(engine, clips, seed, options, progress, keep, collector)
         if sheet is not None:
             write_picture(contact_sheet(rows, 160), sheet)
     if as_json:

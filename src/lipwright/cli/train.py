@@ -17,7 +17,9 @@ def group() -> None:
 @train.command()
 def tiny(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The bundle to write.")],
-    work: Annotated[Path, typer.Option(metavar="FOLDER", help="Material and states; a stopped run goes on there.")],
+    work: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Material and states; a stopped run goes on there.")
+    ],
     seed: Annotated[int, typer.Option(help="Seed of the run, below 1,000,000.")] = 1,
     toy: Annotated[bool, typer.Option("--toy", help="Toy size: seconds, teaches nothing.")] = False,
     serial: Annotated[bool, typer.Option("--serial", help="One process instead of two.")] = False,

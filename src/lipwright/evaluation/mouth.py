@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Mouths:
-    """n frames. aperture: inner-lip distance over the distance of the outer eye corners, NaN where no face was found.
+    """n frames. aperture: inner-lip distance over that of the outer eye corners, NaN where no face was found.
 
     box: (n, 4) px around the lips and the chin. grey: the frames, (n, h, w) float32.
     """
@@ -42,11 +42,20 @@ def read_mouths(frames: Iterable[NDArray[np.uint8]], reader: FaceReader) -> Mout
         eyes = float(np.linalg.norm(points[OUTER_EYES[0]] - points[OUTER_EYES[1]]))
         apertures.append(float(np.linalg.norm(points[UPPER_LIP] - points[LOWER_LIP])) / eyes)
         middle = points[list(CORNERS)].mean(axis=0)
-        boxes.append(np.array([middle[0] - 0.4 * eyes, middle[1] - 0.25 * eyes, middle[0] + 0.4 * eyes, middle[1] + 0.45 * eyes]))
+        boxes.append(
+            np.array(
+                [
+                    middle[0] - 0.4 * eyes,
+                    middle[1] - 0.25 * eyes,
+                    middle[0] + 0.4 * eyes,
+                    middle[1] + 0.45 * eyes,
+                ]
+            )
+        )
     return Mouths(np.asarray(apertures, np.float32), np.asarray(boxes, np.float32), np.stack(greys))
 
 
-def correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:  # type: ignore[type-arg]
+def correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     """Pearson correlation over the frames that both have; NaN when one of them does not move."""
     both = np.isfinite(a) & np.isfinite(b)
     x, y = a[both].astype(np.float64), b[both].astype(np.float64)
@@ -70,6 +79,15 @@ def lag_curve(found: Floats, true: Floats, reach: int = 6) -> NDArray[np.float64
     return np.asarray(curve)
 
 
+def spread(aperture: Floats) -> float:
+    """Range of the openings between their 5th and 95th percentile; NaN when no frame has one."""
+    seen = aperture[np.isfinite(aperture)]
+    if not len(seen):
+        return float("nan")
+    low, high = np.percentile(seen, [5, 95])
+    return float(high - low)
+
+
 def sharpness(grey: Floats, box: Floats) -> float:
     """Mean variance of the Laplacian in each frame's box (grey levels squared)."""
     found = []
@@ -83,7 +101,7 @@ def sharpness(grey: Floats, box: Floats) -> float:
 
 
 def flicker(grey: Floats, box: Floats) -> float:
-    """Mean absolute second difference over time in the box (grey levels): shimmer, over and above steady motion."""
+    """Mean absolute second difference over time in the box (grey levels): shimmer beyond steady motion."""
     found = []
     for index in range(1, len(grey) - 1):
         if np.isfinite(box[index]).all():

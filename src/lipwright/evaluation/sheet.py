@@ -18,10 +18,14 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Picture]]], width_px: int =
     lines = []
     for title, pictures in rows:
         small = [_shrunk(picture, width_px) for picture in pictures]
-        line = np.concatenate([np.pad(p, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for p in small], axis=1)
+        line = np.concatenate(
+            [np.pad(p, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for p in small], axis=1
+        )
         lines.append(np.concatenate([_title(title, line.shape[0]), line], axis=1))
     widest = max(line.shape[1] for line in lines)
-    padded = [np.pad(line, ((0, 0), (0, widest - line.shape[1]), (0, 0)), constant_values=255) for line in lines]
+    padded = [
+        np.pad(line, ((0, 0), (0, widest - line.shape[1]), (0, 0)), constant_values=255) for line in lines
+    ]
     return np.concatenate(padded)
 
 
@@ -44,10 +48,14 @@ def spread_over(count: int, wanted: int) -> list[int]:
 
 def write_picture(picture: Picture, path: Path) -> None:
     """Write RGB as PNG or JPEG by suffix. Raises OutputError when it cannot be written."""
-    good, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    good, data = cv2.imencode(
+        path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92]
+    )
     if not good:
         raise OutputError(f"{path} cannot be made a picture; use .png or .jpg.")
     try:
         path.write_bytes(data.tobytes())
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}); check the folder and the space left.") from error
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror}); check the folder and the space left."
+        ) from error

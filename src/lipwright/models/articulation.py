@@ -1,7 +1,7 @@
 """The embedded model's ears: a small Whisper-shaped encoder that also says what the mouth does.
 
-Sound and picture meet in a few mouth measures: here they are predicted from sound, and each feature row carries
-them beside the encoder's own activations, so that the U-Net (and later `adapt`) can use either.
+Sound and picture meet in a few mouth measures: here they are predicted from sound, and each feature row
+carries them beside the encoder's own activations, so that the U-Net (and later `adapt`) can use either.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,8 @@ class ArticulationConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ArticulationConfig":
         """Build from the `config` of a bundle; unknown keys raise TypeError."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        values: dict[str, Any] = {**data, "measures": tuple(data["measures"])}
+        return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON values."""
@@ -56,7 +57,7 @@ class Heard(NamedTuple):
 
 
 class ArticulationEncoder(nn.Module):
-    """Normalised log-mel (b, 80, 2r) to activations, measures and viseme scores (r rows, at most `context`)."""
+    """Normalised log-mel (b, 80, 2r) to activations, measures, viseme scores (r rows, at most `context`)."""
 
     def __init__(self, config: ArticulationConfig) -> None:
         super().__init__()

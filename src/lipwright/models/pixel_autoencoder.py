@@ -1,7 +1,8 @@
 """The embedded model's autoencoder: norm-free convolutions on pixel blocks, eight times smaller on each side.
 
-Without normalisation layers nothing depends on the rest of the picture, so it trains on small patches and runs
-on whole crops with the same numbers. It stands behind the same interface as Stable Diffusion's autoencoder.
+Without normalisation layers nothing depends on the rest of the picture, so it trains on small patches and
+runs on whole crops with the same numbers. It stands behind the same interface as the autoencoder of Stable
+Diffusion.
 """
 
 from dataclasses import asdict, dataclass

@@ -18,7 +18,7 @@ from lipwright.diffusion.schedule import Schedule
 from lipwright.faces.detect import FaceReader
 from lipwright.latents.codec import FACTOR, Codec, PlainCodec
 from lipwright.latents.conditioning import assemble, latent_mask, masked
-from lipwright.models.articulation import ArticulationEncoder, with_places
+from lipwright.models.articulation import ArticulationEncoder, Heard, with_places
 from lipwright.models.unet import UNet3D
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.pipeline.report import Report
@@ -69,13 +69,19 @@ class Engine:
         self._keep_mask = keep.to(choice.device, choice.dtype)
 
     @classmethod
-    def load(cls, model: str | Path = DEFAULT_MODEL, *, device: str | None = None, dtype: str | None = None) -> "Engine":
+    def load(
+        cls, model: str | Path = DEFAULT_MODEL, *, device: str | None = None, dtype: str | None = None
+    ) -> "Engine":
         """Load a bundle by name or folder. Raises WeightsError or OptionError in one sentence."""
         bundle = find_bundle(model)
         choice = choose_device(device, dtype)
         part = bundle.part("autoencoder")
-        codec = PlainCodec(load_autoencoder(bundle, choice), scale=float(part["scaling"]), shift=float(part["shift"]))
-        return cls(bundle, choice, codec=codec, ears=load_ears(bundle, choice), unet=load_unet(bundle, choice))
+        codec = PlainCodec(
+            load_autoencoder(bundle, choice), scale=float(part["scaling"]), shift=float(part["shift"])
+        )
+        return cls(
+            bundle, choice, codec=codec, ears=load_ears(bundle, choice), unet=load_unet(bundle, choice)
+        )
 
     def sync(
         self,
@@ -87,8 +93,8 @@ class Engine:
     ) -> Report:
         """Write `out`: the video with its mouth speaking the audio. Returns what was done.
 
-        Raises InputError (its kinds: media, face, option, output) for input that cannot be used, and Cancelled when
-        the progress was cancelled; in both cases nothing is left behind.
+        Raises InputError (its kinds: media, face, option, output) for input that cannot be used, Cancelled
+        when the progress was cancelled; in both cases nothing is left behind.
         """
         from lipwright.pipeline.sync import sync
 
@@ -102,7 +108,7 @@ class Engine:
         )
 
     def faces(self, progress: Progress | None = None) -> FaceReader:
-        """The face reader; its files are fetched at the first use ever. Raises WeightsError when they cannot be."""
+        """The face reader; its files are fetched at the first use ever. Raises WeightsError if that fails."""
         if self._faces is None:
             self._faces = load_faces(progress)
         return self._faces
@@ -125,7 +131,8 @@ class Engine:
         blocks = Blocks("overlap", rows=rows, context=context, padding=None)
 
         def encode(mel: Tensor) -> Tensor:
-            return self._ears(mel).tokens[:, :, None]
+            heard: Heard = self._ears(mel)
+            return heard.tokens[:, :, None]
 
         return Listening(encode, samples, blocks, device=self.choice.device, dtype=self.choice.dtype)
 

@@ -11,9 +11,10 @@ from lipwright.media.picture import Frame
 
 @dataclass
 class Place:
-    """Where the face of one frame is. crop: (R, R, 3) 0..255; generated and reconstructed come from the network.
+    """Where the face of one frame is. crop: (R, R, 3) 0..255; the network adds the other pictures.
 
-    matrix: frame px to crop px. box: the part of the frame that the crop covers. points: kept mesh points, smoothed.
+    matrix: frame px to crop px. box: the part of the frame that the crop covers. points: kept mesh points,
+    smoothed.
     """
 
     matrix: NDArray[np.float32]

@@ -12,8 +12,8 @@ Item = TypeVar("Item")
 POLL_S = 0.1
 
 
-class Stopped(Exception):  # noqa: N818 - not an error of ours: the other worker's error is the one to report
-    """Another worker failed; leave quietly."""
+class Stopped(Exception):
+    """Another worker failed, and its error is the one to report; leave quietly."""
 
 
 class Crew:

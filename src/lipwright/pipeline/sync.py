@@ -1,7 +1,7 @@
 """The path: a video and a voice in, the video with that voice's mouth out.
 
-Pass 1 follows the face and keeps a kilobyte per frame. Pass 2 streams through three workers joined by bounded queues:
-decode and align | network | blend and encode. Memory does not grow with the length of the video.
+Pass 1 follows the face and keeps a kilobyte per frame. Pass 2 streams through three workers joined by bounded
+queues: decode and align | network | blend and encode. Memory does not grow with the length of the video.
 """
 
 import time
@@ -68,6 +68,7 @@ def sync(
         duration=timeline.duration,
         force=options.force,
     ) as writer:
+        report.warnings.extend(writer.notes)
         job.render(track, timeline, samples, writer)
     report.timings_s = {stage: round(seconds, 3) for stage, seconds in job.clock.seconds.items()}
     report.wall_s = round(time.perf_counter() - began, 3)
@@ -80,7 +81,8 @@ def read_voice(audio: Path) -> NDArray[np.float32]:
     samples = read_samples(audio, RATE)
     if len(samples) < SHORTEST_S * RATE:
         raise MediaError(
-            f"{audio} holds only {len(samples) / RATE * 1000:.0f} ms of sound; at least {SHORTEST_S * 1000:.0f} ms are needed."
+            f"{audio} holds only {len(samples) / RATE * 1000:.0f} ms of sound; give at least "
+            f"{SHORTEST_S * 1000:.0f} ms of speech."
         )
     return samples
 
@@ -103,10 +105,10 @@ def _begin(engine: "Engine", info: VideoInfo, audio: Path, out: Path, options: S
         steps=sampling.steps,
         guidance=sampling.guidance,
     )
-    if engine.bundle.rendered_faces_only and not info.rendered:
+    if engine.bundle.rendered_faces_only:
         report.warnings.append(
-            f"model {engine.bundle.name} was trained on rendered presenters only; a real face will look wrong with it: "
-            "use an official LatentSync bundle for real people."
+            f"The model {engine.bundle.name} was trained on rendered presenters only; a real face will look "
+            "wrong with it: use an official LatentSync bundle for real people."
         )
     return report
 
@@ -127,8 +129,8 @@ class _Job:
     def follow(self, sound_s: Fraction) -> tuple[FaceTrack, list[int], int]:
         """Pass 1: the face, the frames' times, and the last one's duration in ticks.
 
-        Reads no further than the sound lasts. A file that breaks half way is an error, unless `force` asks for what
-        was good before it.
+        Reads no further than the sound lasts. A file that breaks half way is an error, unless `force` asks
+        for what was good before it; the report then says where it broke.
         """
         reader = self.engine.faces(self.progress)
         pts: list[int] = []
@@ -137,7 +139,7 @@ class _Job:
 
         def pictures() -> Iterator[NDArray[np.uint8]]:
             nonlocal last_ticks
-            frames = read_frames(self.info.path, salvage=self.options.force)
+            frames = read_frames(self.info.path, info=self.info, salvage=self.options.force, warn=self._warn)
             while (frame := self._timed("decode to track", frames)) is not None:
                 if pts and (frame.pts - pts[0]) * self.info.time_base > ends_s:
                     return
@@ -156,17 +158,24 @@ class _Job:
             first = int(np.flatnonzero(~track.present)[0])
             at_s = float((pts[first] - pts[0]) * self.info.time_base)
             raise NoFaceError(
-                f"{self.info.path} shows no face at {at_s:.2f} s (frame {first}); use the gap option 'pass' to leave such "
-                "frames as they are."
+                f"{self.info.path} shows no face at {at_s:.2f} s (frame {first}); use --gap pass to leave "
+                "such frames as they are."
             )
         self.report.face = track.report()
         return track, pts, last_ticks
+
+    def _warn(self, sentence: str) -> None:
+        """Note what was wrong with the video, once."""
+        if sentence not in self.report.warnings:
+            self.report.warnings.append(sentence)
 
     def _timed(self, stage: str, frames: Iterator[Frame]) -> Frame | None:
         with self.clock(stage):
             return next(frames, None)
 
-    def render(self, track: FaceTrack, timeline: Timeline, samples: NDArray[np.float32], writer: Writer) -> None:
+    def render(
+        self, track: FaceTrack, timeline: Timeline, samples: NDArray[np.float32], writer: Writer
+    ) -> None:
         """Pass 2, in three workers."""
         bundle = self.engine.bundle
         self.report.frames = len(timeline)
@@ -202,11 +211,13 @@ class _Job:
     def _align(self, track: FaceTrack, timeline: Timeline, crops: Relay[Item]) -> None:
         points = track.smoothed()
         template = self.engine.bundle.template
-        frames = read_order(self.info.path, timeline.sources.tolist())
+        frames = read_order(self.info.path, timeline.sources, info=self.info)
         for index, source in enumerate(timeline.sources.tolist()):
             frame = self._timed("decode", frames)
             if frame is None:
-                raise MediaError(f"{self.info.path} gave fewer frames the second time it was read; is it being written?")
+                raise MediaError(
+                    f"{self.info.path} gave fewer frames the second time it was read; is it being written?"
+                )
             place = None
             if track.present[source]:
                 with self.clock("align"):

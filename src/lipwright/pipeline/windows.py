@@ -1,7 +1,7 @@
 """Which output frames the network sees together, and how neighbouring windows become one motion.
 
-A window never crosses a cut, a gap or a jump in time. Windows of one run overlap; what two windows say about a frame is
-faded from one to the other. The last window of a run is moved back rather than cut short.
+A window never crosses a cut, a gap or a jump in time. Windows of one run overlap; what two windows say about
+a frame is faded from one to the other. The last window of a run is moved back rather than cut short.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,9 @@ class Window:
 def output_runs(sources: NDArray[np.int32], runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Stretches (start, stop) of output frames that show one run of the face track without a jump.
 
-    sources: (n,) source frame of each output frame. runs: (start, stop) source frames with a face, no cut inside.
-    Going back and forth is no jump: neighbouring output frames show neighbouring source frames.
+    sources: (n,) source frame of each output frame. runs: (start, stop) source frames with a face and
+    without a cut inside. Going back and forth is no jump: neighbouring output frames show neighbouring source
+    frames.
     """
     last = int(sources.max(initial=-1)) + 1
     owner = np.full(max([last, *(stop for _, stop in runs)]), -1)
@@ -45,7 +46,7 @@ def output_runs(sources: NDArray[np.int32], runs: Sequence[tuple[int, int]]) -> 
 
 
 def plan(runs: Sequence[tuple[int, int]], size: int, overlap: int) -> Iterator[Window]:
-    """Windows of `size` frames, neighbours sharing `overlap`; a run shorter than `size` is one short window."""
+    """Windows of `size` frames, neighbours sharing `overlap`; a run shorter than that is one window."""
     if not 0 <= overlap < size:
         raise ValueError(f"windows of {size} frames cannot share {overlap}")
     for start, stop in runs:

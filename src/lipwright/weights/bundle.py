@@ -2,7 +2,7 @@
 
 ```text
 model.json           name, resolution, window, overlap, template, mask, blend, schedule, defaults, licence,
-                     parts: {autoencoder, speech, unet: kind, config, ...}, files: {name: sha256}, training record
+                     parts: {autoencoder, speech, unet: kind, config, ...}, files: {name: sha256}, training
 *.safetensors        the weights of one part each
 ```
 """
@@ -88,7 +88,7 @@ def known_models() -> list[str]:
 
 
 def find_bundle(model: str | Path) -> Bundle:
-    """The bundle of a known name or of a folder. Raises WeightsError, listing the known names, when there is none."""
+    """The bundle of a known name or a folder. Raises WeightsError, listing the known names, without one."""
     text = str(model)
     if text in EMBEDDED:
         return read_bundle(embedded_folder(text))
@@ -96,7 +96,9 @@ def find_bundle(model: str | Path) -> Bundle:
     if folder.is_dir():
         return read_bundle(folder)
     known = ", ".join(known_models())
-    raise WeightsError(f"unknown model {text!r}: give one of {known}, or the folder of a bundle (with {MODEL_FILE}).")
+    raise WeightsError(
+        f"unknown model {text!r}: give one of {known}, or the folder of a bundle (with {MODEL_FILE})."
+    )
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -119,16 +121,22 @@ def _check_fields(bundle: Bundle) -> None:
     file = bundle.folder / MODEL_FILE
     try:
         if bundle.info["format"] != FORMAT:
-            raise WeightsError(f"{file} has format {bundle.info['format']!r}, this lipwright reads {FORMAT}; upgrade one of them.")
+            raise WeightsError(
+                f"{file} has format {bundle.info['format']!r}, this lipwright reads {FORMAT}; upgrade one."
+            )
         names = {str(bundle.part(part)["file"]) for part in _PARTS}
         if missing := names - set(bundle.info["files"]):
-            raise WeightsError(f"{file} gives no checksum for {', '.join(sorted(missing))}; make the bundle again.")
+            raise WeightsError(
+                f"{file} gives no checksum for {', '.join(sorted(missing))}; make the bundle again."
+            )
         if any(Path(name).name != name for name in bundle.info["files"]):
             raise WeightsError(f"{file} names files outside its folder; do not use this bundle.")
         values = (bundle.name, bundle.resolution, bundle.window, bundle.overlap, bundle.template, bundle.mask)
         del values
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{file} is not a complete description ({error!r}); make the bundle again.") from error
+        raise WeightsError(
+            f"{file} is not a complete description ({error!r}); make the bundle again."
+        ) from error
 
 
 def _check_file(file: Path, expected: str) -> None:
@@ -137,8 +145,8 @@ def _check_file(file: Path, expected: str) -> None:
     found = checksum(file)
     if found != expected:
         raise WeightsError(
-            f"{file} has the wrong checksum (SHA-256 {found[:12]}..., expected {expected[:12]}...); it is damaged or "
-            "was changed: fetch or make the bundle again."
+            f"{file} has the wrong checksum (SHA-256 {found[:12]}..., expected {expected[:12]}...); it is "
+            "damaged or was changed: fetch or make the bundle again."
         )
 
 
@@ -149,7 +157,7 @@ def checksum(file: Path) -> str:
 
 
 def write_description(folder: Path, info: Mapping[str, Any]) -> Bundle:
-    """Write model.json for the safetensors files that lie in `folder`, with their checksums; returns it re-read."""
+    """Write model.json for the safetensors files in `folder`, with their checksums; returns it re-read."""
     files = {part["file"]: checksum(folder / part["file"]) for part in info["parts"].values()}
     part = folder / (MODEL_FILE + ".part")
     part.write_text(json.dumps({"format": FORMAT, **info, "files": files}, indent=1) + "\n")

@@ -20,11 +20,13 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def load_weights(network: nn.Module, file: Path) -> None:
-    """Fill a network from a file; every name and shape must match. Raises WeightsError listing what does not."""
+    """Fill a network from a file; every name and shape must fit. WeightsError lists what does not."""
     try:
         found = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{file} cannot be read as safetensors ({error}); fetch or make the bundle again.") from error
+        raise WeightsError(
+            f"{file} cannot be read as safetensors ({error}); fetch or make the bundle again."
+        ) from error
     expected = {key: value for key, value in network.state_dict().items() if key not in _tables(network)}
     found = {key: value for key, value in found.items() if key not in _tables(network)}
     wrong = [f"missing {key}" for key in expected.keys() - found.keys()]
@@ -66,7 +68,9 @@ def load_unet(bundle: Bundle, choice: DeviceChoice) -> UNet3D:
 
 def load_autoencoder(bundle: Bundle, choice: DeviceChoice) -> PixelAutoencoder:
     """The autoencoder of a bundle."""
-    network = PixelAutoencoder(PixelAutoencoderConfig.from_json(dict(_config(bundle, "autoencoder", "pixel"))))
+    network = PixelAutoencoder(
+        PixelAutoencoderConfig.from_json(dict(_config(bundle, "autoencoder", "pixel")))
+    )
     return _ready(network, bundle, "autoencoder", choice)
 
 
@@ -80,7 +84,8 @@ def _config(bundle: Bundle, part: str, kind: str) -> Mapping[str, Any]:
     description = bundle.part(part)
     if description.get("kind") != kind:
         raise WeightsError(
-            f"the {part} of bundle {bundle.name} is of kind {description.get('kind')!r}; this lipwright loads {kind!r}."
+            f"The {part} of bundle {bundle.name} is of kind {description.get('kind')!r}, but this lipwright "
+            f"loads {kind!r}; upgrade lipwright or use another bundle."
         )
     config: Mapping[str, Any] = description["config"]
     return config
