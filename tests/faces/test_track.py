@@ -196,3 +196,14 @@ def test_a_talking_presenter_is_followed_in_every_frame(reader: FaceReader, port
     assert np.corrcoef(opening, jaws)[0, 1] > 0.9
     smooth = track.smoothed()
     assert max(np.abs(b - a).mean() for a, b in pairwise(smooth)) < 4
+
+
+def test_smoothing_one_frame_equals_smoothing_all() -> None:
+    rng = np.random.default_rng(3)
+    present = np.ones(24, bool)
+    present[[5, 17, 18]] = False
+    points = rng.normal(100, 20, (24, 148, 2)).astype(np.float32)
+    points[~present] = np.nan
+    track = FaceTrack(present, points, cuts=(9, 12, 13))
+    for frame in np.flatnonzero(present):
+        np.testing.assert_allclose(track.smoothed_at(int(frame)), track.smoothed()[frame], atol=1e-4)

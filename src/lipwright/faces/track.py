@@ -16,7 +16,8 @@ from lipwright.progress import Progress
 STAGE = "track"
 SEARCH_EVERY = 50  # frames between looks for people who came in
 BRIDGE = 3  # gaps of up to so many frames are filled by straight lines
-SMOOTHING = np.exp(-0.5 * np.arange(-2, 3, dtype=np.float64) ** 2)  # Gaussian, sigma 1 frame, over +-2 frames
+REACH = 2  # frames to each side that smoothing looks at
+SMOOTHING = np.exp(-0.5 * np.arange(-REACH, REACH + 1, dtype=np.float64) ** 2)  # Gaussian, sigma 1 frame
 SAME_PLACE = 0.8  # a face closer to a person's last place than this (in face sizes) is that person
 SAME_SIZE = 1.6  # and not larger or smaller than by this factor
 JUMP_FACES = 0.06  # a head that moves further in one frame (in face sizes), and
@@ -62,6 +63,20 @@ class FaceTrack:
         for start, stop in self.runs():
             out[start:stop] = _smooth(self.points[start:stop])
         return out
+
+    def smoothed_at(self, frame: int) -> NDArray[np.float32]:
+        """One frame of `smoothed`, (K, 2), without a copy of the whole track: what a stream of frames asks for."""
+        start, stop = max(0, frame - REACH), min(len(self), frame + REACH + 1)
+        for cut in self.cuts:
+            if start < cut <= frame:
+                start = cut
+            elif frame < cut < stop:
+                stop = cut
+        around = np.arange(start, stop)
+        absent = around[~self.present[start:stop]]
+        start = int(absent[absent < frame].max(initial=start - 1)) + 1
+        stop = int(absent[absent > frame].min(initial=stop))
+        return np.asarray(_smooth(self.points[start:stop])[frame - start], np.float32)
 
     def report(self) -> dict[str, object]:
         """Figures for a job's report."""
@@ -232,7 +247,7 @@ def _smooth(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """(m, K, 2) under SMOOTHING, weights renormalised where the window sticks out."""
     total = np.zeros(points.shape, np.float64)
     weight = np.zeros((len(points), 1, 1))
-    for shift, share in zip(range(-2, 3), SMOOTHING.tolist(), strict=True):
+    for shift, share in zip(range(-REACH, REACH + 1), SMOOTHING.tolist(), strict=True):
         here = slice(max(0, -shift), min(len(points), len(points) - shift))
         there = slice(max(0, shift), min(len(points), len(points) + shift))
         if here.start >= here.stop:
