@@ -209,7 +209,6 @@ class _Job:
         self.report.edited, self.report.untouched_frames = edited.ranges, edited.untouched
 
     def _align(self, track: FaceTrack, timeline: Timeline, crops: Relay[Item]) -> None:
-        points = track.smoothed()
         template = self.engine.bundle.template
         frames = read_order(self.info.path, timeline.sources, info=self.info)
         for index, source in enumerate(timeline.sources.tolist()):
@@ -221,10 +220,11 @@ class _Job:
             place = None
             if track.present[source]:
                 with self.clock("align"):
-                    matrix = fit(anchors(points[source], template), template)
+                    points = track.smoothed_at(source)
+                    matrix = fit(anchors(points, template), template)
                     box = frame_box(matrix, template.resolution, frame.width, frame.height, margin=4)
                     picture = crop(frame.rgb_box(box), box, matrix, template.resolution)
-                place = Place(matrix, box, points[source], picture)
+                place = Place(matrix, box, points, picture)
             crops.put(Item(index, frame, place))
         crops.close()
 
