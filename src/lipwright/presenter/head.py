@@ -111,7 +111,7 @@ def _relief(canvas: Canvas, who: Identity) -> Map:
         mouth.y - 0.02, mouth.y - 0.12, y
     )
     relief += philtrum * (
-        0.017 * np.exp(-0.5 * ((side - 0.062) / 0.024) ** 2) - 0.020 * np.exp(-0.5 * (x / 0.034) ** 2)
+        0.010 * np.exp(-0.5 * ((side - 0.062) / 0.024) ** 2) - 0.018 * np.exp(-0.5 * (x / 0.034) ** 2)
     )
     relief -= 0.038 * bump(x, y, 0.0, mouth.y + 0.26 + 0.4 * drop, 0.20, 0.055)
     relief += 0.075 * bump(x, y, 0.0, shape.chin_y - 0.19, 0.21 * shape.chin_width, 0.13)

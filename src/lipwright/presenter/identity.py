@@ -248,8 +248,11 @@ def _draw_eyes(rng: np.random.Generator, feminine: bool, tone: int, brow: Colour
 
 def _draw_mouth(rng: np.random.Generator, feminine: bool, skin: Colour, chin_y: float) -> Mouth:
     f = 1.0 if feminine else 0.0
-    red = np.array([1.0, 0.55, 0.56]) if not feminine else np.array([1.02, 0.46, 0.50])
-    base = np.asarray(skin) * red * rng.uniform(0.80, 0.95)
+    red = np.array([0.92, 0.42, 0.43]) if not feminine else np.array([1.0, 0.41, 0.45])
+    base = np.asarray(skin) * red * rng.uniform(0.80, 0.92)
+    # Dark skin has lips that are pinker than the skin, not only darker.
+    rosy = np.array([0.36, 0.115, 0.11]) * rng.uniform(0.8, 1.1)
+    base = base + (rosy - base) * float(np.clip(0.75 - 2.0 * np.mean(skin), 0.0, 0.5))
     if feminine and rng.random() < 0.45:
         lipstick = np.asarray(linear(((186, 74, 82), (168, 62, 88), (196, 98, 96))[int(rng.integers(3))]))
         base = base * 0.45 + lipstick * 0.55 * (0.55 + 0.45 * float(np.mean(skin)) / 0.5)
@@ -262,7 +265,7 @@ def _draw_mouth(rng: np.random.Generator, feminine: bool, skin: Colour, chin_y: 
         bow=_near(rng, 1.0 + 0.2 * f, 0.2),
         smile=_near(rng, 0.95, 0.25),
         colour=(float(base[0]), float(base[1]), float(base[2])),
-        gloss=float(rng.uniform(0.25, 0.6)) + 0.35 * f,
+        gloss=float(rng.uniform(0.15, 0.45)) + 0.45 * f,
         teeth=(white, white * float(rng.uniform(0.93, 0.97)), white * float(rng.uniform(0.80, 0.92))),
         tooth=_near(rng, 0.122, 0.006),
     )
@@ -277,8 +280,8 @@ def _draw_hair(rng: np.random.Generator, feminine: bool, tone: int, age: float) 
     colour = _tinted(rng, shade.tolist(), 4.0)
     tip = np.minimum(np.asarray(colour) * rng.uniform(1.0, 1.35), 1.0)
     beard = "none"
-    if not feminine and rng.random() < 0.6:
-        beard = str(rng.choice(BEARDS[1:], p=(0.35, 0.1, 0.25, 0.3)))
+    if not feminine and rng.random() < 0.5:
+        beard = str(rng.choice(BEARDS[1:], p=(0.55, 0.05, 0.2, 0.2)))
     darker = np.asarray(colour) * (0.85 if gray < 0.5 else 1.0)
     return Hair(
         style=str(rng.choice(styles)),

@@ -42,7 +42,9 @@ class Lips:
     def seam(self, t: Map) -> Map:
         """Where the closed lips would meet."""
         middle, sides = np.exp(-0.5 * (t / 0.17) ** 2), np.exp(-0.5 * ((np.abs(t) - 0.42) / 0.2) ** 2)
-        strength = (1.0 - self.roundness) * (1.0 - 0.7 * self.press) * (1.0 - 0.6 * min(1.0, 6.0 * self.opening))
+        strength = (
+            (1.0 - self.roundness) * (1.0 - 0.7 * self.press) * (1.0 - 0.6 * min(1.0, 6.0 * self.opening))
+        )
         bow = 0.014 * self.traits.bow * strength * (middle - 0.45 * sides)
         return np.asarray(self.traits.y + bow + (self.corner - 0.042 * self.smile) * t * t)
 
@@ -84,10 +86,10 @@ def shape_lips(who: Identity, parameters: NDArray[np.float32]) -> Lips:
     shut = press * press * (3.0 - 2.0 * press)
     free = (1.0 - shut) * (1.0 - 0.93 * tuck)
     drop = JAW_DROP * jaw
-    lift = (0.030 * jaw + 0.050 * teeth + 0.012 * tongue) * (1.0 - shut) * (
+    lift = (0.050 * jaw + 0.050 * teeth + 0.012 * tongue) * (1.0 - shut) * (
         1.0 - 0.4 * roundness
     ) + 0.040 * tuck * (1.0 - shut)
-    fall = (0.96 * drop + 0.030 * teeth + 0.070 * tongue + 0.020 * roundness) * free + 0.018 * tuck * (
+    fall = (1.06 * drop + 0.030 * teeth + 0.070 * tongue + 0.020 * roundness) * free + 0.018 * tuck * (
         1.0 - shut
     )
     half = traits.half_width * (1.0 + 0.20 * width - 0.36 * roundness - 0.07 * jaw + 0.03 * press)
@@ -161,16 +163,17 @@ def _draw_lips(part: Surface, who: Identity, lips: Lips, t: Map, within: Map) ->
     slope = -0.50 + 0.75 * b - 0.6 * lips.roundness * (0.5 - b)
     part.cover(
         0.94 * alpha, red * (0.80 + 0.16 * b[..., None] + 0.03 * lines[..., None]),
-        slope_x=0.45 * t, slope_y=slope, open_sky=0.86 + 0.10 * b,
+        slope_x=0.45 * t, slope_y=slope, open_sky=0.66 + 0.30 * np.minimum(1.0, 2.6 * b),
         shine=who.mouth.gloss * np.exp(-0.5 * ((b - 0.75) / 0.16) ** 2) * (0.8 + 0.2 * lines) * 0.5,
     )  # fmt: skip
     b = np.clip((part.y - inner_bottom) / np.maximum(outer_bottom - inner_bottom, 1e-3), 0.0, 1.0)
     alpha = part.edge(outer_bottom - part.y, soft) * part.edge(part.y - inner_bottom + 0.006) * within
     slope = 0.50 - 1.15 * b + 0.3 * lips.tuck
     wet = np.exp(-0.5 * ((b - 0.36) / 0.15) ** 2) * np.exp(-0.5 * ((np.abs(t) - 0.16) / 0.26) ** 2)
+    sky = 0.74 + 0.23 * np.minimum(1.0, 5.0 * b) - 0.10 * np.square(b)
     part.cover(
         0.94 * alpha, red * (1.10 - 0.16 * b[..., None] + 0.035 * lines[..., None]),
-        slope_x=0.45 * t, slope_y=slope, open_sky=0.97 - 0.10 * np.square(b),
+        slope_x=0.45 * t, slope_y=slope, open_sky=sky,
         shine=who.mouth.gloss * wet * (1.3 + 0.35 * lines),
     )  # fmt: skip
 
@@ -186,7 +189,7 @@ def _draw_inside(part: Surface, who: Identity, lips: Lips, t: Map, hole: Map, tu
     _lower_teeth(part, lips, x, picture)
     _tongue(part, lips, x, picture)
     _upper_teeth(part, lips, x, picture)
-    dim = 0.42 + 0.58 * smooth(0.0, 0.060, y - top + 0.012)
+    dim = 0.26 + 0.64 * smooth(0.0, 0.075, y - top + 0.010)
     dim = dim * (1.0 - 0.62 * np.square(np.clip(side, 0, 1))) * (0.75 + 0.25 * smooth(0.0, 0.03, bottom - y))
     dim = dim * np.float32(1.0 - 0.35 * lips.roundness)
     wet = 0.25 * (picture[..., 1] > 0.3) * np.exp(-0.5 * ((y - traits.y) / 0.03) ** 2)

@@ -114,18 +114,21 @@ def beard_cover(canvas: Canvas, who: Identity, rng: np.random.Generator) -> Map 
     x, y = canvas.x, canvas.y
     side, lips, chin = np.abs(x), who.mouth.y, who.shape.chin_y
     lip_bottom = lips + who.mouth.lower
-    beneath = smooth(-0.03, 0.06, y - (who.shape.nose_length + 0.12 + 0.30 * side))
+    beneath = smooth(-0.03, 0.06, y - (who.shape.nose_length + 0.075 + 0.22 * side))
     moustache = beneath * smooth(lips + 0.10, lips + 0.0, y) * smooth(0.50, 0.36, side)
     soul = smooth(0.13, 0.05, side) * smooth(lip_bottom + 0.02, lip_bottom + 0.08, y)
     chin_part = smooth(0.36, 0.24, side + 0.15 * (chin - y)) * smooth(
         lips + 0.24, lips + 0.36, y + 0.25 * np.cos(3.0 * x)
     )
     ring = smooth(0.09, 0.03, np.abs(np.hypot(x / 0.44, (y - lips - 0.08) / 0.40) - 1.0) * 0.42)
+    round_mouth = smooth(1.06, 0.94, np.hypot(x / 0.45, (y - lips - 0.08) / 0.42)) * smooth(
+        lips, lips + 0.05, y
+    )
     # The cheek line sags between the ear and the moustache; below it everything is beard.
     cheek_line = (
         lips - 0.06 - 0.55 * smooth(0.50, 0.98, side) + 0.10 * np.exp(-0.5 * ((side - 0.5) / 0.14) ** 2)
     )
-    jawline = smooth(-0.08, 0.10, y - cheek_line) * smooth(0.27, 0.40, np.hypot(x, (y - lips - 0.05) * 1.5))
+    jawline = smooth(-0.08, 0.10, y - cheek_line) * smooth(0.20, 0.30, np.hypot(x, (y - lips - 0.02) * 1.7))
     growth = canvas.noise(rng, 0.02)
     hairs = canvas.noise(rng, 0.011, 0.045) + 0.6 * canvas.noise(rng, 0.025, 0.06)
     if kind == "stubble":
@@ -135,12 +138,13 @@ def beard_cover(canvas: Canvas, who: Identity, rng: np.random.Generator) -> Map 
     if kind == "moustache":
         place = moustache
     elif kind == "goatee":
-        place = np.maximum.reduce([moustache, chin_part, soul, ring * smooth(0.25, 0.32, side)])
+        place = np.maximum.reduce([moustache, chin_part, 0.85 * round_mouth, ring * smooth(0.25, 0.32, side)])
     else:
-        place = np.maximum.reduce([moustache, jawline, chin_part, soul])
+        place = np.maximum.reduce([moustache, jawline, chin_part, round_mouth])
     edge = canvas.soften(place.astype(np.float32), 0.02)
+    thin = 1.0 - 0.40 * smooth(lips + 0.05, lips - 0.02, y) * smooth(0.42, 0.36, side)
     ragged = edge + 0.13 * hairs * (1.2 - edge) * smooth(0.02, 0.25, edge)
-    return np.asarray(smooth(0.18, 0.72, ragged) * np.clip(0.90 + 0.11 * hairs, 0.5, 1.0), np.float32)
+    return np.asarray(smooth(0.18, 0.72, ragged) * np.clip(0.86 + 0.09 * hairs, 0.5, 1.0) * thin, np.float32)
 
 
 def _paint_brows(canvas: Canvas, who: Identity, rng: np.random.Generator, albedo: Map) -> Map:
