@@ -74,7 +74,9 @@ def make_sound(tmp_path: Path) -> MakeSound:
             assert isinstance(stream, av.AudioStream)
             context = stream.codec_context
             context.layout = layout
-            context.format = (context.codec.audio_formats or ())[0].name
+            formats = context.codec.audio_formats
+            assert formats
+            context.format = formats[0].name
             if codec == "vorbis":
                 context.options = {"strict": "-2"}
             for frame in _blocks(clicks(rate, seconds, channels), rate, layout):

@@ -64,7 +64,7 @@ def test_both_ways_to_rgb_agree(make_clip: MakeClip, pix_fmt: str, full: bool) -
     frame = next(read_frames(make_clip("a.mkv", 2, codec="ffv1", pix_fmt=pix_fmt, colour=tags)))
     box = np.clip(frame.rgb_box((0, 0, 96, 64)), 0, 255)
     assert np.abs(frame.rgb() - box).mean() < (5 if pix_fmt == "yuv420p" else 2.5)
-    assert np.abs(frame.rgb().mean(axis=(0, 1)) - box.mean(axis=(0, 1))).max() < 1.5  # FFmpeg rounds down
+    assert np.abs(frame.rgb().mean(axis=(0, 1)) - box.mean(axis=(0, 1))).max() < 3  # FFmpeg rounds down
 
 
 def test_ten_bits_stay_ten_bits(make_clip: MakeClip) -> None:

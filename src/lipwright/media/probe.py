@@ -227,8 +227,9 @@ def _duration_s(container: InputContainer, stream: av.VideoStream) -> float:
 
 def _audio_seconds(container: InputContainer, stream: av.AudioStream, path: Path) -> float:
     """Seconds of sound: as stated by the container, else by walking through its packets."""
-    if stream.duration is not None and stream.time_base is not None and container.format.name not in _GUESSED:
-        return float(stream.duration * stream.time_base)
+    stated_s = stated_audio_s(container, stream)
+    if stated_s is not None:
+        return stated_s
     first: Fraction | None = None
     if stream.start_time is not None:
         first = stream.start_time * Fraction(stream.time_base or 0)
@@ -244,6 +245,13 @@ def _audio_seconds(container: InputContainer, stream: av.AudioStream, path: Path
             f"The sound of {path} breaks off after {float(end):.2f} s.", at_s=float(end)
         ) from error
     return float(end - first) if first is not None else 0.0
+
+
+def stated_audio_s(container: InputContainer, stream: av.AudioStream) -> float | None:
+    """Seconds of sound by the container's word; None when it says nothing, or guesses."""
+    if stream.duration is None or stream.time_base is None or container.format.name in _GUESSED:
+        return None
+    return float(stream.duration * stream.time_base)
 
 
 _GUESSED = {"mp3", "aac"}

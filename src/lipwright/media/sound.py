@@ -60,13 +60,20 @@ class Sound:
 
 
 def file_sound(
-    output: OutputContainer, form: Container, path: Path, duration: Fraction, frame: Fraction
+    output: OutputContainer,
+    form: Container,
+    path: Path,
+    duration: Fraction,
+    frame: Fraction,
+    *,
+    salvage: bool = False,
 ) -> Sound:
     """The first audio stream of a file as sound of an output, cut to `duration` seconds.
 
     Copied when the container holds its format and the length fits: a cut goes by packets, so the format's
     packets must be shorter than a `frame` (seconds). Encoded otherwise, at its own rate and channels, with
     silence up to the duration.
+    With `salvage`, damaged sound ends where it breaks; else MediaError.
     """
     info = probe_audio(path)
     gap = Fraction(info.duration_s) - duration
@@ -77,13 +84,13 @@ def file_sound(
         and not (cuts and _packet_s(info.codec, info.rate) > frame)
     )
     if fits:
-        copied = _copied(output, path, duration)
+        copied = _copied(output, path, duration, salvage)
         if copied is not None:
             return copied
     lossless = info.codec.startswith(_LOSSLESS)
     encoder = form.lossless_sound if lossless else form.sound
     stream, notes = _encoder(output, encoder, info.rate, _layout_of(path))
-    blocks = _decoded(path, stream)
+    blocks = _decoded(path, stream, salvage)
     return Sound(output, _encoded(stream, blocks, duration), notes)
 
 
@@ -104,7 +111,7 @@ def _packet_s(codec: str, rate: int) -> float:
     return math.inf if samples is None else samples / (48000 if codec == "opus" else rate)
 
 
-def _copied(output: OutputContainer, path: Path, duration: Fraction) -> Sound | None:
+def _copied(output: OutputContainer, path: Path, duration: Fraction, salvage: bool) -> Sound | None:
     """Sound by copied packets; None when the container refuses the stream."""
     with opened(path) as source:
         template = audio_stream(source, path)
@@ -115,10 +122,12 @@ def _copied(output: OutputContainer, path: Path, duration: Fraction) -> Sound | 
             stream = output.add_stream_from_template(template)
         except (av.FFmpegError, ValueError):
             return None
-    return Sound(output, _copied_packets(path, stream, duration))
+    return Sound(output, _copied_packets(path, stream, duration, salvage))
 
 
-def _copied_packets(path: Path, into: av.AudioStream, duration: Fraction) -> Iterator[Packet[Any]]:
+def _copied_packets(
+    path: Path, into: av.AudioStream, duration: Fraction, salvage: bool
+) -> Iterator[Packet[Any]]:
     with opened(path) as source:
         stream = audio_stream(source, path)
         # What a player hears first becomes time 0; priming samples stay before it.
@@ -136,11 +145,12 @@ def _copied_packets(path: Path, into: av.AudioStream, duration: Fraction) -> Ite
                 packet.stream = into
                 yield packet
         except av.FFmpegError as error:
-            raise _broken(path, end_s) from error
+            if not salvage:
+                raise _broken(path, end_s) from error
 
 
 def _broken(path: Path, at_s: float) -> MediaError:
-    return MediaError(f"The sound of {path} is damaged or truncated: it breaks at {at_s:.2f} s.", at_s=at_s)
+    return MediaError(f"The sound of {path} is damaged: it cannot be read beyond {at_s:.2f} s.", at_s=at_s)
 
 
 def _layout_of(path: Path) -> str:
@@ -202,7 +212,7 @@ def _deepest(formats: list[str]) -> str:
     return next((f for f in ("fltp", "flt", "s32", "s32p", "s16", "s16p") if f in formats), formats[0])
 
 
-def _decoded(path: Path, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+def _decoded(path: Path, stream: av.AudioStream, salvage: bool) -> Iterator[av.AudioFrame]:
     """A file's sound in the encoder's format, rate and layout."""
     with opened(path) as source:
         done = 0.0
@@ -211,7 +221,8 @@ def _decoded(path: Path, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
                 done += frame.samples / frame.sample_rate
                 yield frame
         except av.FFmpegError as error:
-            raise _broken(path, done) from error
+            if not salvage:
+                raise _broken(path, done) from error
 
 
 def _unstamped(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame]:

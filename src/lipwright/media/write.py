@@ -202,7 +202,7 @@ def open_writer(
         frame = 1 / info.rate
 
         def sound(output: OutputContainer, encoding: Plan) -> Sound:
-            return file_sound(output, encoding.container, audio, duration, frame)
+            return file_sound(output, encoding.container, audio, duration, frame, salvage=force)
 
     with _written(Path(out), info, codec, crf, preset, duration, sound, force) as writer:
         yield writer
