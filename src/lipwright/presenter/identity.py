@@ -251,7 +251,7 @@ def _draw_mouth(rng: np.random.Generator, feminine: bool, skin: Colour, chin_y: 
     red = np.array([0.92, 0.42, 0.43]) if not feminine else np.array([1.0, 0.41, 0.45])
     base = np.asarray(skin) * red * rng.uniform(0.80, 0.92)
     # Dark skin has lips that are pinker than the skin, not only darker.
-    rosy = np.array([0.36, 0.115, 0.11]) * rng.uniform(0.8, 1.1)
+    rosy = np.array([0.36, 0.10, 0.095]) * rng.uniform(0.8, 1.1)
     base = base + (rosy - base) * float(np.clip(0.75 - 2.0 * np.mean(skin), 0.0, 0.5))
     if feminine and rng.random() < 0.45:
         lipstick = np.asarray(linear(((186, 74, 82), (168, 62, 88), (196, 98, 96))[int(rng.integers(3))]))
@@ -265,7 +265,7 @@ def _draw_mouth(rng: np.random.Generator, feminine: bool, skin: Colour, chin_y: 
         bow=_near(rng, 1.0 + 0.2 * f, 0.2),
         smile=_near(rng, 0.95, 0.25),
         colour=(float(base[0]), float(base[1]), float(base[2])),
-        gloss=float(rng.uniform(0.15, 0.45)) + 0.45 * f,
+        gloss=float(rng.uniform(0.12, 0.35)) + 0.25 * f,
         teeth=(white, white * float(rng.uniform(0.93, 0.97)), white * float(rng.uniform(0.80, 0.92))),
         tooth=_near(rng, 0.122, 0.006),
     )

@@ -55,8 +55,10 @@ class Portrait:
         picture = self._behind(stance, still_x, still_y, colour[..., 3])
         picture += (light - picture) * alpha[..., None]
         if self._glasses is not None:
-            turn_x, turn_y = np.float32(np.sin(pose.yaw) * STAND), np.float32(np.sin(pose.pitch) * STAND)
-            self._over(picture, self._glasses, still_x - turn_x, still_y - turn_y)
+            # The temples run back to the ears, so they move less than the lenses.
+            stand = STAND * (1.0 - 0.85 * np.clip((np.abs(still_x) - 0.68) * np.float32(2.8), 0.0, 1.0))
+            turn_x, turn_y = np.float32(np.sin(pose.yaw)), np.float32(np.sin(pose.pitch))
+            self._over(picture, self._glasses, still_x - turn_x * stand, still_y - turn_y * stand)
         if self._front is not None:
             self._over(picture, self._front, x, y)
         return np.asarray(develop(picture) + np.float32(0.5), np.uint8)
