@@ -276,6 +276,21 @@ def test_files_that_are_no_videos(tmp_path: Path, make_clip: MakeClip) -> None:
     assert len(list(read_frames(tmp_path / "no_suffix"))) == 5
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"),
+        ("a.ffconcat", "ffconcat version 1.0\nfile {}\n"),
+    ],
+)
+def test_a_list_of_files_is_not_followed(make_clip: MakeClip, tmp_path: Path, name: str, text: str) -> None:
+    make_clip("a.ts.mp4", 5)
+    for path in (tmp_path / name, tmp_path / "list.mp4"):
+        path.write_text(text.format("a.ts.mp4"))
+        with pytest.raises(MediaError, match="cannot be read as media"):
+            probe_video(path)
+
+
 def test_a_video_whose_index_was_never_written_is_refused(make_clip: MakeClip, tmp_path: Path) -> None:
     data = make_clip("a.mp4", 30).read_bytes()
     at = data.index(b"moov")

@@ -112,6 +112,8 @@ def plan(
         if form in (nvenc.formats or ()) and _opens(nvenc.encoder, form, size):
             chosen = nvenc
     options = _options(chosen.encoder, crf, preset)
+    if chosen.encoder == "ffv1" and _whole_chroma(form, size) != size:
+        options["slices"] = "1"  # FFmpeg refuses to slice pictures that end within a chroma sample
     return Plan(chosen, container, form, tuple(options.items()), size, (*notes, *more))
 
 
@@ -159,14 +161,20 @@ def _even_size(codec: Codec, form: str, size: tuple[int, int]) -> tuple[tuple[in
     """Sizes as H.264 and HEVC need them: whole chroma samples. FFV1 and VP9 take any size."""
     if codec.family not in ("h264", "hevc"):
         return size, ()
-    shape = layout("yuv420p") if form == "p010le" else layout(form)
-    width, height = (-(-n // step) * step for n, step in zip(size, (shape.across, shape.down), strict=True))
+    width, height = _whole_chroma(form, size)
     if (width, height) == size:
         return size, ()
     return (width, height), (
         f"The size {size[0]}x{size[1]} was extended to {width}x{height} by repeating the last row or column, "
         f"because {codec.family} takes no odd size at {form}; use ffv1 to keep it.",
     )
+
+
+def _whole_chroma(form: str, size: tuple[int, int]) -> tuple[int, int]:
+    """The size, extended to whole chroma samples."""
+    shape = layout("yuv420p") if form == "p010le" else layout(form)
+    width, height = (-(-n // step) * step for n, step in zip(size, (shape.across, shape.down), strict=True))
+    return width, height
 
 
 _NVENC_PRESETS = {"ultrafast": "p1", "superfast": "p2", "veryfast": "p3", "faster": "p4", "fast": "p4"}

@@ -17,6 +17,14 @@ from lipwright.media.colour import ColourTags
 from lipwright.media.orientation import Matrix, Orientation, from_matrix
 from lipwright.media.planes import layout, travel_format
 
+# Files that hold their own media. Playlists and lists of files (hls, concat, dash, sdp) are left out: a file from
+# anywhere must not make us read others, or reach out to the network.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,wav,w64,rf64,mp3,aac,flac,ogg,mpegts,mpeg,mpegvideo,flv,asf,"
+    "live_flv,aiff,caf,amr,amrnb,amrwb,au,voc,ac3,eac3,dts,ape,tta,wv,mpc,mpc8,rm,nut,mxf,gxf,dv,h264,hevc,m4v,ivf,obu,av1,"
+    "yuv4mpegpipe,gif,apng,mjpeg,wtv,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,opus,spx,vvc,h263,swf,bink,smk,loas,latm"
+)
+_SAFE = (("format_whitelist", _FORMATS), ("protocol_whitelist", "file"))
 _UNKNOWN_RATE = Fraction(25)
 _JPEG_SITED = {"mjpeg", "jpeg2000", "mpeg1video", "ljpeg", "jpegls"}
 
@@ -93,7 +101,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     try:
         if path.stat().st_size == 0:
             raise MediaError(f"{path} is empty (0 bytes); it may be an unfinished download.")
-        container = av.open(str(path), "r")
+        container = av.open(f"file:{path}", "r", container_options=dict(_SAFE))
     except PermissionError as error:
         raise MediaError(f"{path} may not be read; check its permissions.") from error
     except (av.FFmpegError, OSError, ValueError) as error:

@@ -28,7 +28,7 @@ def read_samples(
     salvage: bool = False,
     warn: Callable[[str], None] | None = None,
 ) -> NDArray[np.float32]:
-    """The first audio stream as mono float32 in -1..1, shape (samples,), at `rate` Hz, from its first sample on.
+    """The first audio stream as mono float32 in -1..1, shape (samples,), at `rate` Hz, from its start.
 
     Blocks are kept as int16 while they stream in: 10 minutes at 16 kHz are 19 MB, and the result 38.
     MediaError when the file has no sound or cannot be read; with `at_s` where it breaks or is truncated. With

@@ -60,6 +60,7 @@ class Writer:
         """Add a frame at `pts`, in the source's time base, counted from 0 and growing. OutputError when it
         fails.
         """
+        pts = int(pts)
         with write_errors(self._out):
             if self._pending is not None:
                 self._encode(pts)
