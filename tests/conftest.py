@@ -5,9 +5,15 @@ import os
 # Before anything loads: figures in tests must not depend on the number of cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from pathlib import Path
+
 import cv2
 import pytest
 import torch
+
+import tiny
+from lipwright.media.write import save_clip
+from lipwright.pipeline.engine import Engine
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -15,3 +21,29 @@ def one_thread() -> None:
     """One thread for every library that has its own pool."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model bundle at toy size (see tiny.py)."""
+    return tiny.build(tmp_path_factory.mktemp("models") / "toy")
+
+
+@pytest.fixture(scope="session")
+def engine(tiny_bundle: Path) -> Engine:
+    """The toy model, loaded."""
+    return Engine.load(tiny_bundle, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second of a presenter with sound, 192x192 at 25 per second."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    save_clip(path, tiny.presenter(25), tiny.RATE, tiny.voice(1.0, seed=12), tiny.SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """0.6 s of speech: shorter than `clip`."""
+    return tiny.save_voice(tmp_path_factory.mktemp("voice") / "voice.wav", tiny.voice(0.6))

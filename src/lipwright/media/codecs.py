@@ -112,7 +112,7 @@ def plan(
         if form in (nvenc.formats or ()) and _opens(nvenc.encoder, form, size):
             chosen = nvenc
     options = _options(chosen.encoder, crf, preset)
-    if chosen.encoder == "ffv1" and _whole_chroma(form, size) != size:
+    if chosen.encoder == "ffv1" and _whole_chroma(pix_fmt, size) != size:
         options["slices"] = "1"  # FFmpeg refuses to slice pictures that end within a chroma sample
     return Plan(chosen, container, form, tuple(options.items()), size, (*notes, *more))
 
