@@ -17,16 +17,18 @@ from lipwright.media.colour import ColourTags
 from lipwright.media.orientation import Matrix, Orientation, from_matrix
 from lipwright.media.planes import layout, travel_format
 
-# Files that hold their own media. Playlists and lists of files (hls, concat, dash, sdp) are left out: a file from
-# anywhere must not make us read others, or reach out to the network.
+# Files that hold their own media. Playlists and lists of files (hls, concat, dash, sdp) are left out: a file
+# from anywhere must not make us read others, or reach out to the network.
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,wav,w64,rf64,mp3,aac,flac,ogg,mpegts,mpeg,mpegvideo,flv,asf,"
-    "live_flv,aiff,caf,amr,amrnb,amrwb,au,voc,ac3,eac3,dts,ape,tta,wv,mpc,mpc8,rm,nut,mxf,gxf,dv,h264,hevc,m4v,ivf,obu,av1,"
-    "yuv4mpegpipe,gif,apng,mjpeg,wtv,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,opus,spx,vvc,h263,swf,bink,smk,loas,latm"
+    "live_flv,aiff,caf,amr,amrnb,amrwb,au,voc,ac3,eac3,dts,ape,tta,wv,mpc,mpc8,rm,nut,mxf,gxf,dv,h264,"
+    "hevc,m4v,ivf,obu,av1,yuv4mpegpipe,gif,apng,mjpeg,wtv,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,opus,spx,vvc,h263,swf,bink,smk,loas,latm"
 )
 _SAFE = (("format_whitelist", _FORMATS), ("protocol_whitelist", "file"))
 _UNKNOWN_RATE = Fraction(25)
 _JPEG_SITED = {"mjpeg", "jpeg2000", "mpeg1video", "ljpeg", "jpegls"}
+
+PRESENTER_COMMENT = "lipwright presenter"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class VideoInfo:
     has_audio: bool
     display_matrix: Matrix | None = None
     """The display matrix as stored, None when upright."""
+    comment: str = ""
+    """The file's comment tag; outputs keep it. `PRESENTER_COMMENT` marks clips of the procedural presenter."""
 
     @property
     def orientation(self) -> Orientation:
@@ -142,7 +146,13 @@ def probe_video(path: Path | str) -> VideoInfo:
             sar=Fraction(stream.sample_aspect_ratio or 1),
             has_audio=bool(container.streams.audio),
             display_matrix=matrix,
+            comment=_comment(container),
         )
+
+
+def _comment(container: InputContainer) -> str:
+    tags = {key.lower(): value for key, value in container.metadata.items()}
+    return str(tags.get("comment", ""))
 
 
 def probe_audio(path: Path | str) -> AudioInfo:

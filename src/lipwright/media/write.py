@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -233,6 +234,8 @@ def _written(
         writer = None
         try:
             with write_errors(out):
+                if info.comment:
+                    container.metadata["comment"] = info.comment
                 writer = Writer(container, encoding, info, duration, sound, out)
             yield writer
             writer.finish()
@@ -264,13 +267,14 @@ def save_clip(
     display_matrix: Matrix | None = None,
     sar: Fraction = Fraction(1),
     duration: Fraction | None = None,
+    comment: str = "",
     force: bool = False,
 ) -> None:
     """Write RGB frames (h, w, 3) uint8 and samples (n,) or (n, channels) float32 of -1..1 as a clip.
 
     Frames stream through. Frame i is shown at i / rate, or at pts[i] * time_base when given (a variable
     rate). The clip lasts as long as its pictures, or `duration` seconds; sound is cut or filled with
-    silence to that. `display_matrix` says that the frames given are stored turned. Raises as `open_writer`;
+    silence to that. `display_matrix` says that the frames given are stored turned, `comment` is the file's tag. Raises as `open_writer`;
     ValueError when there are no frames.
     """
     out, rate = Path(out), Fraction(rate)
@@ -280,6 +284,7 @@ def save_clip(
         raise ValueError("a clip needs at least one frame")
     base = time_base if time_base is not None else _time_base(rate)
     info = _clip_info(out, first, rate, base, pix_fmt, colour, display_matrix, sar)
+    info = replace(info, comment=comment)
     length = duration if duration is not None else _length(frames, pts, samples, sample_rate, info)
     sound = None
     if samples is not None:
