@@ -60,7 +60,7 @@ class VideoInfo:
     display_matrix: Matrix | None = None
     """The display matrix as stored, None when upright."""
     comment: str = ""
-    """The file's comment tag; outputs keep it. `PRESENTER_COMMENT` marks clips of the procedural presenter."""
+    """The file's comment tag; outputs keep it. `PRESENTER_COMMENT` marks clips of our own presenter."""
 
     @property
     def orientation(self) -> Orientation:

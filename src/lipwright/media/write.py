@@ -274,8 +274,8 @@ def save_clip(
 
     Frames stream through. Frame i is shown at i / rate, or at pts[i] * time_base when given (a variable
     rate). The clip lasts as long as its pictures, or `duration` seconds; sound is cut or filled with
-    silence to that. `display_matrix` says that the frames given are stored turned, `comment` is the file's tag. Raises as `open_writer`;
-    ValueError when there are no frames.
+    silence to that. `display_matrix` says that the frames given are stored turned; `comment` is the file's
+    tag. Raises as `open_writer`; ValueError when there are no frames.
     """
     out, rate = Path(out), Fraction(rate)
     iterator = iter(frames)

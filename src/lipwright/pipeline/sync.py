@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from lipwright.errors import MediaError, NoFaceError
 from lipwright.faces.align import anchors, crop, fit, frame_box
 from lipwright.faces.track import FaceTrack, follow_face
+from lipwright.media.decode import Warn
 from lipwright.media.frames import Frame, read_frames, read_order
 from lipwright.media.output import check_output
-from lipwright.media.probe import VideoInfo, probe_audio, probe_video
+from lipwright.media.probe import PRESENTER_COMMENT, VideoInfo, probe_audio, probe_video
 from lipwright.media.samples import read_samples
 from lipwright.media.timeline import Timeline, match_lengths
 from lipwright.media.write import Writer, open_writer
@@ -51,9 +52,10 @@ def sync(
     options.validate()
     check_output(out, force=options.force)
     info = probe_video(video)
-    samples = read_voice(audio)
+    probe_audio(audio)
     report = _begin(engine, info, audio, out, options)
     job = _Job(engine, info, options, progress, report)
+    samples = read_voice(audio, salvage=options.force, warn=job.warn)
     track, pts, last_ticks = job.follow(Fraction(len(samples), RATE))
     timeline = match_lengths(
         pts, info.time_base, last_ticks, Fraction(len(samples), RATE), options.longer, options.shorter
@@ -75,10 +77,12 @@ def sync(
     return report
 
 
-def read_voice(audio: Path) -> NDArray[np.float32]:
-    """The sound that drives the mouth, mono at 16 kHz. Raises MediaError when there is none or hardly any."""
-    probe_audio(audio)
-    samples = read_samples(audio, RATE)
+def read_voice(audio: Path, *, salvage: bool, warn: Warn) -> NDArray[np.float32]:
+    """The sound that drives the mouth, mono at 16 kHz; `salvage`: as far as a damaged file goes.
+
+    Raises MediaError when there is none or hardly any.
+    """
+    samples = read_samples(audio, RATE, salvage=salvage, warn=warn)
     if len(samples) < SHORTEST_S * RATE:
         raise MediaError(
             f"{audio} holds only {len(samples) / RATE * 1000:.0f} ms of sound; give at least "
@@ -105,7 +109,7 @@ def _begin(engine: "Engine", info: VideoInfo, audio: Path, out: Path, options: S
         steps=sampling.steps,
         guidance=sampling.guidance,
     )
-    if engine.bundle.rendered_faces_only:
+    if engine.bundle.rendered_faces_only and info.comment != PRESENTER_COMMENT:
         report.warnings.append(
             f"The model {engine.bundle.name} was trained on rendered presenters only; a real face will look "
             "wrong with it: use an official LatentSync bundle for real people."
@@ -139,7 +143,7 @@ class _Job:
 
         def pictures() -> Iterator[NDArray[np.uint8]]:
             nonlocal last_ticks
-            frames = read_frames(self.info.path, info=self.info, salvage=self.options.force, warn=self._warn)
+            frames = read_frames(self.info.path, info=self.info, salvage=self.options.force, warn=self.warn)
             while (frame := self._timed("decode to track", frames)) is not None:
                 if pts and (frame.pts - pts[0]) * self.info.time_base > ends_s:
                     return
@@ -164,8 +168,8 @@ class _Job:
         self.report.face = track.report()
         return track, pts, last_ticks
 
-    def _warn(self, sentence: str) -> None:
-        """Note what was wrong with the video, once."""
+    def warn(self, sentence: str) -> None:
+        """Note what was wrong with an input, once."""
         if sentence not in self.report.warnings:
             self.report.warnings.append(sentence)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.errors import InputError, OutputError
+from lipwright.media.probe import PRESENTER_COMMENT
 from lipwright.media.samples import read_samples
 from lipwright.media.write import save_clip
 from lipwright.presenter.acoustic import articulate_sound
@@ -105,7 +106,14 @@ def make_clip(
             yield picture
 
     save_clip(
-        Path(out), pictures(), rate, speech.samples, SAMPLE_RATE, duration=Fraction(count, rate), force=force
+        Path(out),
+        pictures(),
+        rate,
+        speech.samples,
+        SAMPLE_RATE,
+        duration=Fraction(count, rate),
+        comment=PRESENTER_COMMENT,
+        force=force,
     )
     if truth is not None:
         about = {"rate": rate, "size": size, "seed": seed, "evaluation": seed >= EVALUATION_SEED, **said}
