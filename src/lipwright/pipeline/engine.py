@@ -16,17 +16,16 @@ from lipwright.diffusion.noise import clip_generator, over_frames, shared_noise
 from lipwright.diffusion.samplers import sample
 from lipwright.diffusion.schedule import Schedule
 from lipwright.faces.detect import FaceReader
-from lipwright.latents.codec import FACTOR, Codec, PlainCodec
+from lipwright.latents.codec import FACTOR, Codec
 from lipwright.latents.conditioning import assemble, latent_mask, masked
-from lipwright.models.articulation import ArticulationEncoder, Heard, with_places
 from lipwright.models.unet import UNet3D
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.pipeline.report import Report
 from lipwright.progress import Progress
-from lipwright.speech.features import Blocks, Listening
-from lipwright.speech.per_frame import ROWS_PER_S, tokens
+from lipwright.speech.ears import Ears
+from lipwright.speech.features import Listening
 from lipwright.weights.bundle import Bundle, find_bundle
-from lipwright.weights.load import load_autoencoder, load_ears, load_unet
+from lipwright.weights.load import load_codec, load_ears, load_unet
 from lipwright.weights.load_faces import load_faces
 
 
@@ -54,7 +53,7 @@ class Engine:
         choice: DeviceChoice,
         *,
         codec: Codec,
-        ears: ArticulationEncoder,
+        ears: Ears,
         unet: UNet3D,
         faces: FaceReader | None = None,
     ) -> None:
@@ -75,12 +74,12 @@ class Engine:
         """Load a bundle by name or folder. Raises WeightsError or OptionError in one sentence."""
         bundle = find_bundle(model)
         choice = choose_device(device, dtype)
-        part = bundle.part("autoencoder")
-        codec = PlainCodec(
-            load_autoencoder(bundle, choice), scale=float(part["scaling"]), shift=float(part["shift"])
-        )
         return cls(
-            bundle, choice, codec=codec, ears=load_ears(bundle, choice), unet=load_unet(bundle, choice)
+            bundle,
+            choice,
+            codec=load_codec(bundle, choice),
+            ears=load_ears(bundle, choice),
+            unet=load_unet(bundle, choice),
         )
 
     def sync(
@@ -125,20 +124,17 @@ class Engine:
 
     def listen(self, samples: NDArray[np.float32]) -> Listening:
         """Feature rows of a sound (mono, 16 kHz), encoded piece by piece when they are asked for."""
-        part = self.bundle.part("speech")
-        rows = int(float(part["window_s"]) * ROWS_PER_S)
-        context = int(float(part["context_s"]) * ROWS_PER_S)
-        blocks = Blocks("overlap", rows=rows, context=context, padding=None)
-
-        def encode(mel: Tensor) -> Tensor:
-            heard: Heard = self._ears(mel)
-            return heard.tokens[:, :, None]
-
-        return Listening(encode, samples, blocks, device=self.choice.device, dtype=self.choice.dtype)
+        return Listening(
+            self._ears.encode,
+            samples,
+            self._ears.blocks,
+            device=self.choice.device,
+            dtype=self.choice.dtype,
+        )
 
     def tokens(self, sound: Listening, times_s: Sequence[float]) -> Float[Tensor, "1 f n d"]:
         """What the network is told about frames at these times."""
-        return with_places(tokens(sound, times_s))[None]
+        return self._ears.tokens(sound, times_s)[None]
 
     def noise(self, seed: int) -> Float[Tensor, "1 4 1 y x"]:
         """The one noise that all frames of a job start from."""

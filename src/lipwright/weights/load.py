@@ -1,50 +1,57 @@
-"""Bundle to networks: built on the meta device, filled strictly from safetensors, moved to their device."""
+"""Bundle to networks: built without memory on the meta device, filled from mapped files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lipwright.device import DeviceChoice
 from lipwright.errors import WeightsError
+from lipwright.latents.codec import Codec, PlainCodec, PosteriorCodec
 from lipwright.models.articulation import ArticulationConfig, ArticulationEncoder
 from lipwright.models.pixel_autoencoder import PixelAutoencoder, PixelAutoencoderConfig
-from lipwright.models.unet import UNet3D, UNetConfig
+from lipwright.models.temporal import PositionTable
+from lipwright.models.temporal import position_table as frame_table
+from lipwright.models.unet import UNet3D, UNetConfig, current_name
+from lipwright.models.vae import build_vae
+from lipwright.models.whisper import AudioEncoder, WhisperConfig, position_table
+from lipwright.speech.ears import ArticulationEars, Ears, WhisperEars
 from lipwright.weights.bundle import Bundle
+from lipwright.weights.checkpoint import check_finite, read_checkpoint
+from lipwright.weights.manifest import TEMPORAL, check_fit, compare
 
 Network = TypeVar("Network", bound=nn.Module)
+MAPPED_BYTES = 1 << 28  # a file is mapped anew after this much was read, so that what was read can go
 
 
 def load_weights(network: nn.Module, file: Path) -> None:
-    """Fill a network from a file; every name and shape must fit. WeightsError lists what does not."""
-    try:
-        found = load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"{file} cannot be read as safetensors ({error}); fetch or make the bundle again."
-        ) from error
-    expected = {key: value for key, value in network.state_dict().items() if key not in _tables(network)}
-    found = {key: value for key, value in found.items() if key not in _tables(network)}
-    wrong = [f"missing {key}" for key in expected.keys() - found.keys()]
-    wrong += [f"unknown {key}" for key in found.keys() - expected.keys()]
-    wrong += [
-        f"{key} is {tuple(found[key].shape)}, not {tuple(expected[key].shape)}"
-        for key in expected.keys() & found.keys()
-        if found[key].shape != expected[key].shape
-    ]
-    if wrong:
-        rest = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise WeightsError(f"{file} does not fit its description: {'; '.join(sorted(wrong)[:5])}{rest}.")
-    network.load_state_dict({key: value.float() for key, value in found.items()}, strict=False)
+    """Fill a network in place; every name and shape must fit. WeightsError lists what does not."""
+    _check(network, file)
+    own = network.state_dict()
+    with torch.no_grad():
+        for key, tensor in _stored(file):
+            if key in own and key not in _tables(network):
+                own[key].copy_(tensor)
 
 
-def _tables(network: nn.Module) -> set[str]:
-    """Buffers: tables that the architecture defines, not weights."""
-    return {name for name, _ in network.named_buffers()}
+def load_checkpoint(network: UNet3D, file: Path, *, from_stage1: bool = False) -> None:
+    """Fill a U-Net in place from a published or trained file (`.pt` or safetensors), for training.
+
+    from_stage1: a file without temporal layers is welcome in a network with them; those keep their values
+    (new ones do nothing at first). Raises WeightsError when anything else is missing, unknown or mis-shaped.
+    """
+    tensors = {current_name(key): value for key, value in read_checkpoint(file)[0].items()}
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in tensors.items()}
+    if from_stage1 and not any(TEMPORAL in key for key in found):
+        expected = {key: shape for key, shape in expected.items() if TEMPORAL not in key}
+    check_fit(file, "a checkpoint of this network", expected, found)
+    network.load_state_dict(tensors, strict=False)
 
 
 def save_weights(network: nn.Module, file: Path, dtype: torch.dtype = torch.float16) -> None:
@@ -62,35 +69,126 @@ def save_weights(network: nn.Module, file: Path, dtype: torch.dtype = torch.floa
 
 def load_unet(bundle: Bundle, choice: DeviceChoice) -> UNet3D:
     """The noise prediction network of a bundle."""
-    network = UNet3D(UNetConfig.from_json(_config(bundle, "unet", "latentsync")))
-    return _ready(network, bundle, "unet", choice)
+    part = _part(bundle, "unet", ("latentsync",))
+    config = UNetConfig.from_json(part["config"])
+    return _loaded(lambda: UNet3D(config), bundle, "unet", choice)
 
 
-def load_autoencoder(bundle: Bundle, choice: DeviceChoice) -> PixelAutoencoder:
-    """The autoencoder of a bundle."""
-    network = PixelAutoencoder(
-        PixelAutoencoderConfig.from_json(dict(_config(bundle, "autoencoder", "pixel")))
-    )
-    return _ready(network, bundle, "autoencoder", choice)
+def load_codec(bundle: Bundle, choice: DeviceChoice) -> Codec:
+    """The way between crops and latents of a bundle."""
+    part = _part(bundle, "autoencoder", CODECS)
+    return CODECS[part["kind"]](bundle, part, choice)
 
 
-def load_ears(bundle: Bundle, choice: DeviceChoice) -> ArticulationEncoder:
-    """The speech encoder of a bundle."""
-    network = ArticulationEncoder(ArticulationConfig.from_json(_config(bundle, "speech", "articulation")))
-    return _ready(network, bundle, "speech", choice)
+def load_ears(bundle: Bundle, choice: DeviceChoice) -> Ears:
+    """The speech side of a bundle."""
+    part = _part(bundle, "speech", EARS)
+    return EARS[part["kind"]](bundle, part, choice)
 
 
-def _config(bundle: Bundle, part: str, kind: str) -> Mapping[str, Any]:
-    description = bundle.part(part)
-    if description.get("kind") != kind:
+def _pixel(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> Codec:
+    config = PixelAutoencoderConfig.from_json(dict(part["config"]))
+    network = _loaded(lambda: PixelAutoencoder(config), bundle, "autoencoder", choice)
+    return PlainCodec(network, scale=float(part["scaling"]), shift=float(part["shift"]))
+
+
+def _sd_vae(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> Codec:
+    network = _loaded(lambda: build_vae(part["config"]), bundle, "autoencoder", choice)
+    return PosteriorCodec(network, scale=float(part["scaling"]), shift=float(part["shift"]))
+
+
+def _articulation(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> Ears:
+    config = ArticulationConfig.from_json(part["config"])
+    encoder = _loaded(lambda: ArticulationEncoder(config), bundle, "speech", choice)
+    return ArticulationEars(encoder, float(part["window_s"]), float(part["context_s"]))
+
+
+def _whisper(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> Ears:
+    config = WhisperConfig.from_json(part["config"])
+    encoder = _loaded(lambda: AudioEncoder(config), bundle, "speech", choice)
+    return WhisperEars(encoder, float(part["window_s"]), float(part["context_s"]))
+
+
+CODECS: Mapping[str, Callable[[Bundle, Mapping[str, Any], DeviceChoice], Codec]] = MappingProxyType(
+    {"pixel": _pixel, "sd-vae": _sd_vae}
+)
+EARS: Mapping[str, Callable[[Bundle, Mapping[str, Any], DeviceChoice], Ears]] = MappingProxyType(
+    {"articulation": _articulation, "whisper": _whisper}
+)
+
+
+def _part(bundle: Bundle, name: str, kinds: Mapping[str, object] | tuple[str, ...]) -> Mapping[str, Any]:
+    part = bundle.part(name)
+    if part.get("kind") not in kinds:
         raise WeightsError(
-            f"The {part} of bundle {bundle.name} is of kind {description.get('kind')!r}, but this lipwright "
-            f"loads {kind!r}; upgrade lipwright or use another bundle."
+            f"The {name} of bundle {bundle.name} is of kind {part.get('kind')!r}, but this lipwright "
+            f"loads {', '.join(map(repr, kinds))}; upgrade lipwright or use another bundle."
         )
-    config: Mapping[str, Any] = description["config"]
-    return config
+    return part
 
 
-def _ready(network: Network, bundle: Bundle, part: str, choice: DeviceChoice) -> Network:
-    load_weights(network, bundle.file(part))
+def _loaded(build: Callable[[], Network], bundle: Bundle, part: str, choice: DeviceChoice) -> Network:
+    """A network of a bundle on its device, for use; memory is needed once, in the final number format."""
+    file = bundle.file(part)
+    with torch.device("meta"):
+        network = build()
+    _check(network, file)
+    tables = _tables(network)
+    # Tensors that need no change of format stay mapped: the system reads them when they are used.
+    state = {
+        key: tensor.to(choice.device, choice.dtype) for key, tensor in _stored(file) if key not in tables
+    }
+    network.load_state_dict(state, strict=False, assign=True)
+    _restore_tables(network)
     return network.to(choice.device, choice.dtype).eval().requires_grad_(False)
+
+
+def _check(network: nn.Module, file: Path) -> None:
+    """Names and shapes, from the file's header alone."""
+    try:
+        with safe_open(file, "pt") as stored:
+            found = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{file} cannot be read as safetensors ({error}); fetch or make the bundle again."
+        ) from error
+    tables = _tables(network)
+    wrong = compare(
+        {key: tuple(value.shape) for key, value in network.state_dict().items() if key not in tables},
+        {key: shape for key, shape in found.items() if key not in tables},
+    )
+    if wrong:
+        raise WeightsError(f"{file} does not fit its description: {wrong}; make the bundle again.")
+
+
+def _stored(file: Path) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of a file, views of its mapping, checked to be numbers."""
+    with safe_open(file, "pt") as stored:
+        keys = list(stored.keys())
+    while keys:
+        read = 0
+        with safe_open(file, "pt") as stored:
+            while keys and read < MAPPED_BYTES:
+                key = keys.pop()
+                tensor = stored.get_tensor(key)
+                check_finite(file, key, tensor)
+                read += tensor.nbytes
+                yield key, tensor
+
+
+def _tables(network: nn.Module) -> set[str]:
+    """Buffers: tables that the architecture defines, not weights."""
+    return {name for name, _ in network.named_buffers()}
+
+
+def _restore_tables(network: nn.Module) -> None:
+    """Compute the tables of a network that was built without memory."""
+    for module in network.modules():
+        if isinstance(module, PositionTable):
+            length, width = cast(Tensor, module.pe).shape[1:]
+            module.pe = frame_table(length, width)
+        elif isinstance(module, AudioEncoder):
+            length, width = cast(Tensor, module.positional_embedding).shape
+            module.positional_embedding = position_table(length, width)
+    if left := [name for name, tensor in network.named_buffers() if tensor.is_meta]:
+        raise RuntimeError(f"no rule computes the tables {left}")
