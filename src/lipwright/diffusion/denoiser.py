@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lipwright.diffusion.reuse import StepReuse
 from lipwright.models.unet import UNet3D
 
 
@@ -13,6 +14,8 @@ class Denoiser:
     condition: keep mask, masked-image and reference latents. audio: tokens of each frame; None leaves the
     cross-attention out. "Without audio" means tokens that are all zero, as the released code has it:
     prediction = zero + guidance * (audio - zero). Latents stay float32; the network runs in its own dtype.
+    reuse: every that many steps the network runs in full (see `StepReuse`); None runs it always. A denoiser
+    with reuse serves one walk.
     """
 
     def __init__(
@@ -22,9 +25,10 @@ class Denoiser:
         audio: Float[Tensor, "1 f n d"] | None,
         *,
         guidance: float = 1.0,
+        reuse: int | None = None,
     ) -> None:
         weight = network.conv_in.weight
-        self._network = network
+        self._network = network if reuse is None else StepReuse(network, reuse)
         self._condition = condition.to(weight.device, weight.dtype)
         self._guidance = guidance if audio is not None else 1.0
         self._audio = None if audio is None else audio.to(weight.device, weight.dtype)

@@ -9,10 +9,12 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lipwright.diffusion.noise import shared_noise, window_generator
 from lipwright.errors import OptionError, WeightsError
 
-SOLVERS = ("ddim", "dpmpp-2m", "unipc", "euler")
+SOLVERS = ("ddim", "dpmpp-2m", "unipc", "euler", "lcm")
 TRAINING_STEPS = 1000
+LCM_STEPS = 50  # of the schedule that consistency models are distilled on
 PREDICTIONS = ("epsilon", "v_prediction")
 SPACINGS = ("leading", "trailing")
 
@@ -97,12 +99,18 @@ class Schedule:
         kept = rearrange(kept, "b -> b" + " 1" * (like.ndim - 1))
         return kept.sqrt(), (1 - kept).sqrt()
 
-    def solver(self, name: str, steps: int) -> Solver:
-        """A fresh solver of that many steps. Raises OptionError: unknown name, step count out of range."""
+    def solver(self, name: str, steps: int, *, seed: int = 0) -> Solver:
+        """A fresh solver of that many steps. Raises OptionError: unknown name, step count out of range.
+
+        `seed` steers the noise that "lcm" adds between steps; the others draw nothing.
+        """
         if name not in SOLVERS:
             raise OptionError(f"unknown solver {name!r}; known: {', '.join(SOLVERS)}")
-        if not 1 <= steps <= TRAINING_STEPS:
-            raise OptionError(f"{steps} steps asked for; the number of steps is 1 to {TRAINING_STEPS}")
+        most = LCM_STEPS if name == "lcm" else TRAINING_STEPS
+        if not 1 <= steps <= most:
+            raise OptionError(f"{steps} steps asked for; the number of steps of {name} is 1 to {most}")
+        if name == "lcm":
+            return _ConsistencySolver(_scheduler(name, self), steps, window_generator(seed, 0))
         return _LibrarySolver(_scheduler(name, self), steps)
 
 
@@ -122,6 +130,27 @@ class _LibrarySolver:
     def step(self, prediction: Tensor, t: Tensor, x: Tensor) -> Tensor:
         previous: Tensor = self._scheduler.step(prediction, t, x, return_dict=False)[0]
         return previous
+
+
+class _ConsistencySolver(_LibrarySolver):
+    """Latent consistency: each step goes to clean latents and back to less noise, for networks distilled so.
+
+    The noise between steps is one draw for all frames, like the noise at the start: a face must not flicker.
+    """
+
+    def __init__(self, scheduler: Any, steps: int, generator: torch.Generator) -> None:
+        super().__init__(scheduler, steps)
+        self._left = list(self.timesteps[1:])
+        self._generator = generator
+
+    def step(self, prediction: Tensor, t: Tensor, x: Tensor) -> Tensor:
+        unused = torch.Generator(x.device).manual_seed(0)  # for the library's own draw, which flickers
+        clean: Tensor = self._scheduler.step(prediction, t, x, generator=unused, return_dict=False)[1]
+        if not self._left:
+            return clean
+        draw = shared_noise(self._generator, *x.shape[-2:]).to(x).expand(x.shape)
+        noisy: Tensor = self._scheduler.add_noise(clean, draw, self._left.pop(0).reshape(1))
+        return noisy
 
 
 def _scheduler(name: str, schedule: Schedule) -> Any:
@@ -148,6 +177,10 @@ def _scheduler(name: str, schedule: Schedule) -> Any:
 
         shared["timestep_spacing"] = "trailing"
         return UniPCMultistepScheduler(**shared, solver_order=2)
+    if name == "lcm":
+        from diffusers.schedulers.scheduling_lcm import LCMScheduler
+
+        return LCMScheduler(**shared, set_alpha_to_one=False, original_inference_steps=LCM_STEPS)
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 
     return EulerDiscreteScheduler(**shared)

@@ -7,7 +7,7 @@ and the toy sizes of `tiny` differ in their configuration only.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 from einops import rearrange
@@ -176,7 +176,7 @@ class UNet3D(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b 13 f h w"],
-        t: Int[Tensor, " b"],
+        t: Int[Tensor, "#b"],
         audio: Float[Tensor, "b f n d"] | None,
     ) -> Float[Tensor, "b 4 f h w"]:
         """One prediction.
@@ -185,22 +185,45 @@ class UNet3D(nn.Module):
         t: training time step of each window, 0..999. audio: tokens of each frame; None skips the
         cross-attention altogether (zero tokens do not: their output bias stays).
         """
+        return self.predict(x, t, audio)[0]
+
+    def predict(
+        self,
+        x: Float[Tensor, "b 13 f h w"],
+        t: Int[Tensor, "#b"],
+        audio: Float[Tensor, "b f n d"] | None,
+        deep: Float[Tensor, "bf c h w"] | None = None,
+    ) -> tuple[Float[Tensor, "b 4 f h w"], Float[Tensor, "bf c h w"]]:
+        """A prediction, and the deep features that entered the last row of the last level up.
+
+        Given the `deep` features of an earlier step, only the shallow ends run: the first convolution, that
+        last row on its fresh skip connection, and the output. About a tenth of the work.
+        """
         batch, frames = x.shape[0], x.shape[2]
-        time = self.embed_time(t.expand(batch), x.dtype)
         tokens = None if audio is None else rearrange(audio, "b f n d -> (b f) n d")
-        told = Condition(time, tokens, frames, self.gradient_checkpointing)
-        hidden: Tensor = rearrange(x, "b c f h w -> (b f) c h w")
-        hidden = self.conv_in(hidden.contiguous(memory_format=layout(self.conv_in.weight)))
-        skips = [hidden]
+        told = Condition(
+            self.embed_time(t.expand(batch), x.dtype), tokens, frames, self.gradient_checkpointing
+        )
+        entry: Tensor = rearrange(x, "b c f h w -> (b f) c h w")
+        entry = self.conv_in(entry.contiguous(memory_format=layout(self.conv_in.weight)))
+        if deep is None:
+            hidden, deep = self._through(entry, told)
+        else:
+            hidden = cast(UpLevel, self.up_blocks[-1]).last_row(deep, entry, told)
+        hidden = self.conv_out(functional.silu(self.conv_norm_out(hidden, frames)))
+        return rearrange(hidden, "(b f) c h w -> b c f h w", b=batch), deep
+
+    def _through(self, entry: Tensor, told: Condition) -> tuple[Tensor, Tensor]:
+        """Down, across and up: what the last level gives, and what entered its last row."""
+        hidden, skips = entry, [entry]
         for down in self.down_blocks:
             hidden, more = down(hidden, told)
             skips += more
-        hidden = self.mid_block(hidden, told)
+        hidden = deep = self.mid_block(hidden, told)
         for up in self.up_blocks:
-            hidden = up(hidden, skips, told)
+            hidden, deep = up(hidden, skips, told)
             del skips[-1 - self.config.layers_per_block :]
-        hidden = self.conv_out(functional.silu(self.conv_norm_out(hidden, frames)))
-        return rearrange(hidden, "(b f) c h w -> b c f h w", b=batch)
+        return hidden, deep
 
 
 def _layer_shape(config: UNetConfig) -> LayerShape:

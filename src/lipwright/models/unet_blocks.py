@@ -129,15 +129,26 @@ class UpLevel(Level):
 
     def forward(
         self, x: Float[Tensor, "bf c h w"], skips: Sequence[Tensor], told: Condition
-    ) -> Float[Tensor, "bf d h2 w2"]:
-        """`skips`: the open skip connections; the last of them are used, from the end."""
+    ) -> tuple[Tensor, Tensor]:
+        """The level's result, and what entered its last row (without its skip connection).
+
+        `skips`: the open skip connections; the last of them are used, from the end.
+        """
         rows = len(self.resnets)
+        deep = x
         for index in range(rows):
+            deep = x
             x = self.run_row(index, torch.cat([x, skips[-1 - index]], dim=1), told)
         if self.upsamplers is not None:
             height, width = skips[-1 - rows].shape[2:]
             x = self.upsamplers[0](x, (height, width))
-        return x
+        return x, deep
+
+    def last_row(
+        self, deep: Float[Tensor, "bf c h w"], skip: Float[Tensor, "bf s h w"], told: Condition
+    ) -> Float[Tensor, "bf d h w"]:
+        """The last row alone, on what entered it earlier and a new skip connection."""
+        return self.run_row(len(self.resnets) - 1, torch.cat([deep, skip], dim=1), told)
 
 
 class MidLevel(nn.Module):
