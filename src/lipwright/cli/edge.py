@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from lipwright.errors import Cancelled, LipwrightError
+from lipwright.weights.fetch import cache_folder
 
 TRACEBACK_VARIABLE = "LIPWRIGHT_TRACEBACK"
 """Set it to anything to see where an error came from."""
@@ -19,6 +20,8 @@ BUG_EXIT_CODE = 1
 
 def run_to_exit_code(command: Callable[[], object]) -> int:
     """Run `command` and return its exit code, having told stderr in one sentence what went wrong."""
+    # PyTorch makes this folder when its compiler is imported, by default in the place for temporary files.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "torch"))
     try:
         command()
     except LipwrightError as error:

@@ -36,8 +36,17 @@ def sync(
     for warning in done.warnings:
         print(f"lipwright: {warning}", file=sys.stderr)
     if report is not None:
-        report.write_text(done.to_json() + "\n", encoding="utf-8")
+        _write_report(done.to_json() + "\n", report, force=options.force)
     print(out)
+
+
+def _write_report(text: str, place: Path, *, force: bool) -> None:
+    from lipwright.media.output import private_file, write_errors
+
+    with private_file(place, force=force) as file, write_errors(place):
+        left = memoryview(text.encode())
+        while left:  # a disk that fills up takes a part first
+            left = left[file.write(left) :]
 
 
 def check_report_place(report: Path, others: tuple[Path, ...], *, force: bool) -> None:

@@ -40,8 +40,9 @@ class _Residual(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.normal_(self.second.weight, std=1e-3)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+        if not self.second.weight.is_meta:  # there, normal_ loads torch's compiler: 1 s, and a folder in temp
+            nn.init.normal_(self.second.weight, std=1e-3)
+            nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.second(functional.silu(self.first(functional.silu(x))))

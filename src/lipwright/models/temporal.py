@@ -16,8 +16,9 @@ GROUPS = 32  # the released modules ignore the network's own group count
 
 def position_table(length: int, width: int) -> Float[Tensor, "1 length width"]:
     """Sine at even, cosine at odd columns, wavelengths 2*pi to 2*pi*10000."""
-    position = torch.arange(length, dtype=torch.float32)[:, None]
-    rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10000.0) / width))
+    position = torch.arange(length, dtype=torch.float32, device="cpu")[:, None]
+    column = torch.arange(0, width, 2, dtype=torch.float32, device="cpu")
+    rate = torch.exp(column * (-math.log(10000.0) / width))
     return torch.stack([torch.sin(position * rate), torch.cos(position * rate)], dim=-1).reshape(
         1, length, width
     )

@@ -51,8 +51,9 @@ def encoder_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def position_table(length: int, width: int) -> Float[Tensor, "length width"]:
     """Sines in the first half of the columns, cosines in the second; wavelengths 2*pi to 2*pi*10000."""
     half = width // 2
-    rate = torch.exp(torch.arange(half, dtype=torch.float32) * (-math.log(10000.0) / (half - 1)))
-    angle = torch.arange(length, dtype=torch.float32)[:, None] * rate[None]
+    column = torch.arange(half, dtype=torch.float32, device="cpu")
+    rate = torch.exp(column * (-math.log(10000.0) / (half - 1)))
+    angle = torch.arange(length, dtype=torch.float32, device="cpu")[:, None] * rate[None]
     return torch.cat([torch.sin(angle), torch.cos(angle)], dim=1)
 
 
