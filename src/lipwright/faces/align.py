@@ -122,17 +122,21 @@ def fit(points: Float, template: Template) -> Float:
     return to_resolution(matrix, template)
 
 
-def fit_released(points: Float, template: Template, state: Float | None) -> tuple[Float, Float]:
+def fit_released(
+    points: Float, template: Template, state: Float | None, *, smooth: bool = True
+) -> tuple[Float, Float]:
     """The released fit with its habits: ((2, 3) frame px -> *crop* px, new state (2,)).
 
     Anchors are rounded to whole px, and the residual of the nose in normalised units, smoothed over the
     frames, is added to the translation. state: None on the first frame of a job, then what the last call
-    returned. `to_resolution` turns the matrix into one to R px.
+    returned. Without `smooth` nothing is added. `to_resolution` turns the matrix into one to R px.
     """
     source = np.rint(np.asarray(points, np.float32))
     matrix, residual = _similarity(source, np.asarray(template.points, np.float32))
-    new = residual if state is None else SMOOTHING_KEEP * state + (1 - SMOOTHING_KEEP) * residual
     shifted = matrix.astype(np.float32)
+    if not smooth:
+        return shifted, np.zeros(2, np.float32)
+    new = residual if state is None else SMOOTHING_KEEP * state + (1 - SMOOTHING_KEEP) * residual
     shifted[:, 2] += new
     return shifted, np.asarray(new, np.float32)
 
@@ -211,14 +215,22 @@ def frame_box(matrix: Float, resolution: int, width: int, height: int, margin: i
     edge.
     """
     low, high = -0.5, resolution - 0.5
-    corners = np.array([[low, low], [high, low], [high, high], [low, high]])
+    return box_around(matrix, (low, high, low, high), width, height, margin)
+
+
+def box_around(
+    matrix: Float, area: tuple[float, float, float, float], width: int, height: int, margin: int
+) -> Box:
+    """Part of a width x height frame that holds an area (left, right, top, bottom) of a crop; see above."""
+    left, right, top, bottom = area
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     inverse = _inverse(matrix)
     found = corners @ inverse[:, :2].T + inverse[:, 2]
-    left, top = np.floor(found.min(axis=0) + 0.5).astype(int) - margin
-    right, bottom = np.ceil(found.max(axis=0) + 0.5).astype(int) + margin
-    left, right = _even(int(left), int(right), width)
-    top, bottom = _even(int(top), int(bottom), height)
-    return left, top, right, bottom
+    first_x, first_y = np.floor(found.min(axis=0) + 0.5).astype(int) - margin
+    last_x, last_y = np.ceil(found.max(axis=0) + 0.5).astype(int) + margin
+    box_x = _even(int(first_x), int(last_x), width)
+    box_y = _even(int(first_y), int(last_y), height)
+    return box_x[0], box_y[0], box_x[1], box_y[1]
 
 
 def _even(first: int, last: int, limit: int) -> tuple[int, int]:
