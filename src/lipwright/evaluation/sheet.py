@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.errors import OutputError
+from lipwright.media.output import private_file, write_errors
 
 Picture = NDArray[np.uint8]
 GAP = 4  # px between pictures
+_SETTINGS = {".png": [], ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 92], ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 92]}
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Picture]]], width_px: int = 220) -> Picture:
@@ -47,15 +49,13 @@ def spread_over(count: int, wanted: int) -> list[int]:
 
 
 def write_picture(picture: Picture, path: Path) -> None:
-    """Write RGB as PNG or JPEG by suffix. Raises OutputError when it cannot be written."""
-    good, data = cv2.imencode(
-        path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92]
-    )
-    if not good:
-        raise OutputError(f"{path} cannot be made a picture; use .png or .jpg.")
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror}); check the folder and the space left."
-        ) from error
+    """Write RGB as PNG or JPEG by suffix, over an old file. Raises OutputError when it cannot be written."""
+    settings = _SETTINGS.get(path.suffix.lower())
+    if settings is None:
+        raise OutputError(f"The picture {path} has no known suffix; use one of {', '.join(_SETTINGS)}.")
+    good, data = cv2.imencode(path.suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), settings)
+    assert good, "OpenCV encodes any picture of 8 bits"
+    with private_file(path, force=True) as file, write_errors(path):
+        left = data.data
+        while left:
+            left = left[file.write(left) :]
