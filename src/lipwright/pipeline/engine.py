@@ -1,6 +1,6 @@
 """Networks loaded once and kept: the door of the library."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from torch import Tensor
 
 from lipwright.device import DeviceChoice, choose_device
 from lipwright.diffusion.denoiser import Denoiser
-from lipwright.diffusion.noise import clip_generator, over_frames, shared_noise
+from lipwright.diffusion.noise import over_frames, posterior_noise, shared_noise
 from lipwright.diffusion.samplers import sample
 from lipwright.diffusion.schedule import Schedule
+from lipwright.errors import WeightsError
 from lipwright.faces.detect import FaceReader
 from lipwright.latents.codec import FACTOR, Codec
 from lipwright.latents.conditioning import assemble, latent_mask, masked
@@ -23,8 +24,9 @@ from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.pipeline.report import Report
 from lipwright.progress import Progress
 from lipwright.speech.ears import Ears
-from lipwright.speech.features import Listening
-from lipwright.weights.bundle import Bundle, find_bundle
+from lipwright.speech.features import Blocks, Listening
+from lipwright.weights.bundle import MODEL_FILE, Bundle
+from lipwright.weights.find import find_bundle
 from lipwright.weights.load import load_codec, load_ears, load_unet
 from lipwright.weights.load_faces import load_faces
 
@@ -37,6 +39,8 @@ class Sampling:
     guidance: float
     solver: str
     seed: int
+    reuse: int | None = None
+    """Steps per full one (see `StepReuse`); None: every step is full."""
 
 
 class Engine:
@@ -71,16 +75,25 @@ class Engine:
     def load(
         cls, model: str | Path = DEFAULT_MODEL, *, device: str | None = None, dtype: str | None = None
     ) -> "Engine":
-        """Load a bundle by name or folder. Raises WeightsError or OptionError in one sentence."""
+        """Load a model by name, bundle folder, or folder with LatentSync's official files.
+
+        Raises WeightsError or OptionError in one sentence.
+        """
         bundle = find_bundle(model)
         choice = choose_device(device, dtype)
-        return cls(
-            bundle,
-            choice,
-            codec=load_codec(bundle, choice),
-            ears=load_ears(bundle, choice),
-            unet=load_unet(bundle, choice),
-        )
+        try:
+            return cls(
+                bundle,
+                choice,
+                codec=load_codec(bundle, choice),
+                ears=load_ears(bundle, choice),
+                unet=load_unet(bundle, choice),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise WeightsError(
+                f"{bundle.folder / MODEL_FILE} describes a part that cannot be built ({error!r}); make the "
+                "bundle again."
+            ) from error
 
     def sync(
         self,
@@ -118,16 +131,22 @@ class Engine:
         return Sampling(
             steps=int(defaults["steps"]) if options.steps is None else options.steps,
             guidance=float(defaults["guidance"]) if options.guidance is None else options.guidance,
-            solver=str(defaults["solver"]),
+            solver=str(defaults["solver"]) if options.solver is None else options.solver,
             seed=options.seed,
+            reuse=options.reuse_interval if options.reuse == "deepcache" else None,
         )
 
-    def listen(self, samples: NDArray[np.float32]) -> Listening:
-        """Feature rows of a sound (mono, 16 kHz), encoded piece by piece when they are asked for."""
+    @property
+    def blocks(self) -> Blocks:
+        """How the natural profile cuts sound for this model."""
+        return self._ears.blocks
+
+    def listen(self, samples: NDArray[np.float32], blocks: Blocks | None = None) -> Listening:
+        """Feature rows of a sound (mono, 16 kHz), encoded block by block when they are asked for."""
         return Listening(
             self._ears.encode,
             samples,
-            self._ears.blocks,
+            self.blocks if blocks is None else blocks,
             device=self.choice.device,
             dtype=self.choice.dtype,
         )
@@ -136,16 +155,26 @@ class Engine:
         """What the network is told about frames at these times."""
         return self._ears.tokens(sound, times_s)[None]
 
-    def noise(self, seed: int) -> Float[Tensor, "1 4 1 y x"]:
-        """The one noise that all frames of a job start from."""
+    def noise(self, draws: torch.Generator) -> Float[Tensor, "1 4 1 y x"]:
+        """The one noise that all frames of a job start from: the first of its draws."""
         side = self.bundle.resolution // FACTOR
-        return shared_noise(clip_generator(seed), side, side)
+        return shared_noise(draws, side, side)
 
-    def encode(self, crops: NDArray[np.float32]) -> tuple[Float[Tensor, "f 4 y x"], Float[Tensor, "f 4 y x"]]:
-        """Latents of crops (f, R, R, 3) 0..255: with the mouth hidden, and whole."""
+    def encode(
+        self, crops: NDArray[np.float32], draws: torch.Generator | None = None
+    ) -> tuple[Float[Tensor, "f 4 y x"], Float[Tensor, "f 4 y x"]]:
+        """Latents of crops (f, R, R, 3) 0..255: with the mouth hidden, and whole.
+
+        They are the autoencoder's means; with `draws`, samples as the released code takes them.
+        """
         pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).div(127.5).sub(1.0)
         pixels = pixels.to(self.choice.device, self.choice.dtype)
-        return self.codec.encode(masked(pixels, self._keep_mask), None), self.codec.encode(pixels, None)
+        side = self.bundle.resolution // FACTOR
+        spread: list[Tensor | None] = [None, None]
+        if draws is not None:
+            spread = [posterior_noise(draws, len(crops), side, side).to(pixels) for _ in spread]
+        hidden = self.codec.encode(masked(pixels, self._keep_mask), spread[0])
+        return hidden, self.codec.encode(pixels, spread[1])
 
     def denoise(
         self,
@@ -157,12 +186,23 @@ class Engine:
         progress: Progress,
     ) -> Float[Tensor, "f 4 y x"]:
         """New latents of one window; `progress` may cancel between two steps."""
+        return self.walk(hidden, shown, told, noise, sampling, lambda _step, _latents: progress.check())
+
+    def walk(
+        self,
+        hidden: Float[Tensor, "f 4 y x"],
+        shown: Float[Tensor, "f 4 y x"],
+        told: Float[Tensor, "1 f n d"],
+        noise: Float[Tensor, "1 4 1 y x"],
+        sampling: Sampling,
+        on_step: Callable[[int, Tensor], None],
+    ) -> Float[Tensor, "f 4 y x"]:
+        """As `denoise`, telling the latents (1, 4, f, y, x) after each step."""
         condition = assemble(latent_mask(self._keep_mask), hidden, shown)
-        denoiser = Denoiser(self._unet, condition, told, guidance=sampling.guidance)
-        solver = self.schedule.solver(sampling.solver, sampling.steps)
+        denoiser = Denoiser(self._unet, condition, told, guidance=sampling.guidance, reuse=sampling.reuse)
+        solver = self.schedule.solver(sampling.solver, sampling.steps, seed=sampling.seed)
         start = over_frames(noise, len(hidden)).to(self.choice.device)
-        found = sample(denoiser, start, solver, on_step=lambda _step, _latents: progress.check())
-        return found[0].transpose(0, 1)
+        return sample(denoiser, start, solver, on_step=on_step)[0].transpose(0, 1)
 
     def decode(self, latents: Float[Tensor, "f 4 y x"]) -> NDArray[np.float32]:
         """Pictures (f, R, R, 3) float32 0..255 of latents."""

@@ -23,6 +23,7 @@ FORMAT = 1
 MODEL_FILE = "model.json"
 EMBEDDED = ("tiny",)
 _PARTS = ("autoencoder", "speech", "unet")
+_DEFAULTS = ("steps", "guidance", "solver")
 
 
 @dataclass(frozen=True)
@@ -82,27 +83,11 @@ def embedded_folder(name: str) -> Path:
     return Path(str(resources.files("lipwright"))) / "bundles" / name
 
 
-def known_models() -> list[str]:
-    """Names that `find_bundle` understands."""
-    return [name for name in EMBEDDED if (embedded_folder(name) / MODEL_FILE).exists()]
+def read_bundle(folder: Path, *, checksums: bool = True) -> Bundle:
+    """Read and check a folder: format, fields, files present, checksums equal. Raises WeightsError.
 
-
-def find_bundle(model: str | Path) -> Bundle:
-    """The bundle of a known name or a folder. Raises WeightsError, listing the known names, without one."""
-    text = str(model)
-    if text in EMBEDDED:
-        return read_bundle(embedded_folder(text))
-    folder = Path(model)
-    if folder.is_dir():
-        return read_bundle(folder)
-    known = ", ".join(known_models())
-    raise WeightsError(
-        f"unknown model {text!r}: give one of {known}, or the folder of a bundle (with {MODEL_FILE})."
-    )
-
-
-def read_bundle(folder: Path) -> Bundle:
-    """Read and check a folder: format, fields, files present, checksums equal. Raises WeightsError."""
+    checksums: False where they were computed a moment ago.
+    """
     file = folder / MODEL_FILE
     try:
         info = json.loads(file.read_text())
@@ -113,7 +98,7 @@ def read_bundle(folder: Path) -> Bundle:
     bundle = Bundle(folder, info)
     _check_fields(bundle)
     for name, expected in info["files"].items():
-        _check_file(folder / name, str(expected))
+        _check_file(folder / name, str(expected) if checksums else None)
     return bundle
 
 
@@ -132,16 +117,19 @@ def _check_fields(bundle: Bundle) -> None:
         if any(Path(name).name != name for name in bundle.info["files"]):
             raise WeightsError(f"{file} names files outside its folder; do not use this bundle.")
         values = (bundle.name, bundle.resolution, bundle.window, bundle.overlap, bundle.template, bundle.mask)
-        del values
+        settings = [bundle.info["schedule"], *(bundle.info["defaults"][key] for key in _DEFAULTS)]
+        del values, settings
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(
             f"{file} is not a complete description ({error!r}); make the bundle again."
         ) from error
 
 
-def _check_file(file: Path, expected: str) -> None:
+def _check_file(file: Path, expected: str | None) -> None:
     if not file.is_file():
         raise WeightsError(f"the bundle lacks {file}; fetch or make it again.")
+    if expected is None:
+        return
     found = checksum(file)
     if found != expected:
         raise WeightsError(
@@ -162,4 +150,4 @@ def write_description(folder: Path, info: Mapping[str, Any]) -> Bundle:
     part = folder / (MODEL_FILE + ".part")
     part.write_text(json.dumps({"format": FORMAT, **info, "files": files}, indent=1) + "\n")
     part.replace(folder / MODEL_FILE)
-    return read_bundle(folder)
+    return read_bundle(folder, checksums=False)

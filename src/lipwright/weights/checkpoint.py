@@ -1,6 +1,8 @@
 """Checkpoint files as they are published: `.pt` opened weights-only and mapped, or safetensors."""
 
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 # Where trainers put the weights, most telling first; everything beside it (steps, optimizer, EMA) is left.
 _TOP_LEVEL = ("state_dict", "model_state_dict", "model", "module")
 _WRAPPERS = ("module.", "_orig_mod.")  # data-parallel and compiled networks put these before every name
+_CODE = re.compile(r"(unsupported|trying to load|blocked)\W+(global|class|\w* GLOBAL)", re.IGNORECASE)
 FORMATS = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -59,14 +62,11 @@ def _read_safetensors(file: Path) -> dict[str, Tensor]:
 def _read_pickle(file: Path) -> Any:
     """What a `.pt` file holds; nothing in it is run."""
     try:
-        try:
-            return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError as error:
-            if "mmap" not in str(error):
-                raise
-            return torch.load(file, map_location="cpu", weights_only=True)  # files older than torch 1.6
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about pickle versions; what matters is an error
+            return _opened(file)
     except pickle.UnpicklingError as error:
-        if "nsupported" in str(error):
+        if _CODE.search(str(error)):
             raise WeightsError(
                 f"{file} holds something other than weights, which could run code, and was not opened; use a "
                 "file from a source you trust, or one in safetensors."
@@ -74,6 +74,15 @@ def _read_pickle(file: Path) -> Any:
         raise WeightsError(_damaged(file)) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise WeightsError(_damaged(file)) from error
+
+
+def _opened(file: Path) -> Any:
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except RuntimeError as error:
+        if "mmap" not in str(error):
+            raise
+        return torch.load(file, map_location="cpu", weights_only=True)  # written by torch before 1.6
 
 
 def _damaged(file: Path) -> str:

@@ -139,8 +139,8 @@ def _loaded(build: Callable[[], Network], bundle: Bundle, part: str, choice: Dev
         key: tensor.to(choice.device, choice.dtype) for key, tensor in _stored(file) if key not in tables
     }
     network.load_state_dict(state, strict=False, assign=True)
-    _restore_tables(network)
-    return network.to(choice.device, choice.dtype).eval().requires_grad_(False)
+    _restore_tables(network, choice)
+    return network.eval().requires_grad_(False)
 
 
 def _check(network: nn.Module, file: Path) -> None:
@@ -181,14 +181,14 @@ def _tables(network: nn.Module) -> set[str]:
     return {name for name, _ in network.named_buffers()}
 
 
-def _restore_tables(network: nn.Module) -> None:
+def _restore_tables(network: nn.Module, choice: DeviceChoice) -> None:
     """Compute the tables of a network that was built without memory."""
     for module in network.modules():
         if isinstance(module, PositionTable):
             length, width = cast(Tensor, module.pe).shape[1:]
-            module.pe = frame_table(length, width)
+            module.pe = frame_table(length, width).to(choice.device, choice.dtype)
         elif isinstance(module, AudioEncoder):
             length, width = cast(Tensor, module.positional_embedding).shape
-            module.positional_embedding = position_table(length, width)
+            module.positional_embedding = position_table(length, width).to(choice.device, choice.dtype)
     if left := [name for name, tensor in network.named_buffers() if tensor.is_meta]:
         raise RuntimeError(f"no rule computes the tables {left}")
