@@ -150,7 +150,7 @@ def test_a_corrupt_sound(desk: Desk, clip: Path) -> None:
 def test_no_face_in_the_whole_video(desk: Desk, voice: Path) -> None:
     path = desk.inputs / "landscape.mp4"
     save_clip(path, tiny.backdrop(20), 25, None, 16000)
-    desk.refused("face", run=lambda: desk.sync(path, voice))
+    desk.refused(str(path), "no face", run=lambda: desk.sync(path, voice))
 
 
 def test_the_output_exists(desk: Desk, clip: Path, voice: Path) -> None:
@@ -158,6 +158,17 @@ def test_the_output_exists(desk: Desk, clip: Path, voice: Path) -> None:
     desk.refused(str(desk.out), "exists", "--force", run=lambda: desk.sync(clip, voice))
     assert desk.sync(clip, voice, "--force")[0] == 0
     assert len(list(read_frames(desk.out))) == 15
+
+
+@pytest.mark.parametrize("which", ["video", "voice"])
+def test_an_input_is_never_replaced(which: str, desk: Desk, clip: Path, voice: Path) -> None:
+    video = desk.inputs / "clip.mp4"
+    shutil.copy(clip, video)
+    (desk.outputs / "link.mp4").symlink_to(video)
+    other = desk.outputs / "link.mp4" if which == "video" else video
+    arguments = ("sync", video if which == "video" else clip, voice if which == "video" else video)
+    flags = ("-o", other, "--force", "--model", desk.model)
+    desk.refused(str(other), "input", run=lambda: desk.run(*arguments, *flags))
 
 
 def test_the_output_folder_is_missing(desk: Desk, clip: Path, voice: Path) -> None:

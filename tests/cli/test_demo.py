@@ -1,6 +1,5 @@
 """`lipwright demo`: what it writes and what it does not overwrite, with the packaged clip and a toy model."""
 
-
 import cv2
 
 from desk import Desk
