@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from lipwright.device import choose_device
+from lipwright.diffusion import schedule
 from lipwright.errors import OptionError
 from lipwright.media import codecs, timeline
-from lipwright.options import CODECS, DTYPES, KNOBS, LONGER, SHORTER, SyncOptions
+from lipwright.options import CODECS, DTYPES, KNOBS, LONGER, SHORTER, SOLVERS, SyncOptions
 
 
 def test_the_table_and_the_options_are_the_same() -> None:
@@ -57,6 +58,9 @@ def test_values_within_the_range_pass(name: str, value: Any) -> None:
         ("crf", 52, "from 0 to 51"),
         ("codec", "divx", "h264, hevc, ffv1"),
         ("longer", "stretch", "bounce"),
+        ("solver", "heun", "ddim, dpmpp-2m, unipc, euler, lcm"),
+        ("reuse", "always", "off, deepcache"),
+        ("reuse_interval", 1, "from 2 to 100"),
         ("dtype", "fp64", "fp32, bf16, fp16"),
         ("device", "", "a word"),
         ("force", 1, "true or false"),
@@ -74,5 +78,6 @@ def test_values_outside_are_refused_in_one_sentence(name: str, value: Any, said:
 def test_the_choices_are_those_that_the_code_knows() -> None:
     assert set(CODECS) == {*codecs.CODECS, codecs.AUTO}
     assert set(LONGER) == set(timeline.LONGER)
+    assert SOLVERS == schedule.SOLVERS
     assert set(SHORTER) == set(timeline.SHORTER)
     assert len({choose_device("cpu", dtype).dtype for dtype in DTYPES}) == len(DTYPES)

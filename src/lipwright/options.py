@@ -15,7 +15,9 @@ PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "sl
 LONGER = ("bounce", "loop", "cut_off")
 SHORTER = ("cut_off",)
 GAPS = ("pass", "error")
-PROFILES = ("natural",)
+PROFILES = ("natural", "faithful")
+SOLVERS = ("ddim", "dpmpp-2m", "unipc", "euler", "lcm")
+REUSE = ("off", "deepcache")
 DTYPES = ("fp32", "bf16", "fp16")
 
 DEFAULT_MODEL = "tiny"
@@ -102,6 +104,20 @@ class SyncOptions:
     guidance: float | None = _knob(
         None, "How strongly the voice guides the mouth; 1 is off. Default: the model's own.", low=1, high=20
     )
+    solver: str | None = _knob(
+        None,
+        "How noise is taken away. Default: the model's own; lcm is for models distilled so.",
+        choices=SOLVERS,
+    )
+    reuse: str = _knob(
+        "off",
+        "deepcache: most steps keep the deep features of an earlier one, a tenth of the work.",
+        choices=REUSE,
+    )
+    # 3 is what the released command lines use.
+    reuse_interval: int = _knob(
+        3, "With reuse: every that many steps one is computed in full.", low=2, high=100
+    )
     # 1247 is the seed of the released LatentSync command line.
     seed: int = _knob(1247, "Seed of the noise; the same seed gives the same video.", low=0, high=2**63 - 1)
     codec: str = _knob(
@@ -111,7 +127,11 @@ class SyncOptions:
     crf: int = _knob(18, "Encoder quality; 0 is best, 51 is smallest.", low=0, high=51)
     # Measured: veryfast encodes 1080p 2.7 times as fast as medium at the same crf.
     preset: str = _knob("veryfast", "Encoder effort; slower makes smaller files.", choices=PRESETS)
-    profile: str = _knob("natural", "How faces are cut out and put back.", choices=PROFILES)
+    profile: str = _knob(
+        "natural",
+        "faithful repeats the released LatentSync procedure (25 frames per second), to compare with it.",
+        choices=PROFILES,
+    )
     longer: str = _knob("bounce", "When the voice is longer than the video.", choices=LONGER)
     shorter: str = _knob("cut_off", "When the voice is shorter than the video.", choices=SHORTER)
     gap: str = _knob("pass", "Frames without a face: pass them through, or stop with an error.", choices=GAPS)
@@ -125,6 +145,10 @@ class SyncOptions:
         """Raise OptionError at the first value outside its range; the sentence names value and range."""
         for knob in KNOBS:
             knob.check(getattr(self, knob.name))
+        if self.profile == "faithful" and self.longer != "bounce":
+            raise OptionError(
+                f"profile is 'faithful', which bounces, but longer is {self.longer!r}; drop one."
+            )
 
 
 def _table() -> tuple[Knob, ...]:

@@ -81,7 +81,7 @@ def test_the_weight_fades_inside_the_crop() -> None:
     box = released.frame_box(matrix, TEMPLATE, 70, 90)
     layer = released.paste(np.ones((64, 64, 3), np.float32), matrix, TEMPLATE, box)
     # The released erosion has an even kernel and so leaves a trace on one px beyond the right and lower edge.
-    assert float(layer.soft[layer.coverage == 0].max()) < 0.05
+    assert float(layer.soft[layer.coverage == 0].max()) < 0.1
     assert np.all(layer.eroded <= layer.coverage)
     assert np.all(layer.centre <= layer.eroded)
     assert layer.feather == int(layer.area**0.5) // 20

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from lipwright.errors import OptionError
-from lipwright.media.timeline import Timeline, match_lengths
+from lipwright.media.timeline import (
+    Timeline,
+    at_released_rate,
+    match_lengths,
+    released_order,
+    released_timeline,
+)
 
 TICKS = Fraction(1, 12800)
 
@@ -128,3 +134,28 @@ def test_frames_must_follow_each_other() -> None:
         match_lengths([0, 512, 512], TICKS, 512, Fraction(1))
     with pytest.raises(ValueError, match="growing"):
         match_lengths([], TICKS, 512, Fraction(1))
+
+
+@pytest.mark.parametrize(
+    ("pts", "base", "last", "expected"),
+    [
+        ([0, 1, 2, 3], Fraction(1, 25), 1, [0, 1, 2, 3]),
+        ([7, 8, 9], Fraction(1, 50), 1, [0, 2]),  # every second one, counted from the first
+        ([0, 2, 4], Fraction(1, 25), 2, [0, 0, 1, 1, 2, 2]),
+        ([0, 1, 2, 3, 4, 5], Fraction(1, 30), 1, [0, 1, 2, 4, 5]),
+        ([0], Fraction(1, 100), 1, [0]),
+    ],
+)
+def test_retiming_to_25_per_second(pts: list[int], base: Fraction, last: int, expected: list[int]) -> None:
+    assert at_released_rate(pts, base, last).tolist() == expected
+
+
+def test_the_released_order_shows_the_end_frames_twice_at_the_turns() -> None:
+    assert released_order(3, 8).tolist() == [0, 1, 2, 2, 1, 0, 0, 1]
+    assert released_order(3, 2).tolist() == [0, 1]
+    retimed = np.array([0, 0, 1], np.int32)
+    made = {count: released_timeline(retimed, count) for count in (2, 3, 5)}
+    assert {count: found.mode for count, found in made.items()} == {2: "cut_off", 3: "none", 5: "bounce"}
+    assert made[5].sources.tolist() == [0, 0, 1, 1, 0]
+    assert [made[5].time_s(index) for index in (0, 1, 4)] == pytest.approx([0, 0.04, 0.16])
+    assert made[5].duration == Fraction(1, 5)

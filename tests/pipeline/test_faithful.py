@@ -58,7 +58,7 @@ def test_a_frame_without_a_face_ends_the_job(model: Engine, tmp_path: Path) -> N
 
 
 def test_looping_and_faithful_are_a_conflict() -> None:
-    with pytest.raises(OptionError, match="'faithful'.*'loop'"):
+    with pytest.raises(OptionError, match=r"'faithful'.*'loop'"):
         SyncOptions(profile="faithful", longer="loop").validate()
 
 
@@ -74,9 +74,7 @@ def test_matrices_carry_their_state_and_turn_with_the_frames(model: Engine) -> N
     windows = profile.windows_of(points, 20)
     assert [(window.start, window.stop) for window in windows] == [(0, 16), (16, 20)]
     order = [0, 1, 2, 2, 1, 0, 0, 1]
-    np.testing.assert_array_equal(
-        profile.matrices[:8], matrices(points, model.bundle.template)[order]
-    )
+    np.testing.assert_array_equal(profile.matrices[:8], matrices(points, model.bundle.template)[order])
 
 
 def test_step_reuse_and_solvers_reach_the_walk(model: Engine) -> None:

@@ -109,3 +109,48 @@ def _check_modes(longer: str, shorter: str) -> None:
         raise OptionError(f"longer is {longer!r}, but must be one of {', '.join(LONGER)}.")
     if shorter not in SHORTER:
         raise OptionError(f"shorter is {shorter!r}, but must be one of {', '.join(SHORTER)}.")
+
+
+RELEASED_RATE = 25
+_RELEASED_TICKS = 512  # per frame: a time base of 1/12800 s, fine enough for any container
+
+
+def at_released_rate(
+    pts: Sequence[int] | NDArray[np.int64], time_base: Fraction, last_duration: int
+) -> NDArray[np.int32]:
+    """Source frame of each frame of the video re-timed to 25 per second, as FFmpeg's fps filter does it.
+
+    A source frame begins at the output frame nearest to its time; gaps repeat the frame before, crowds keep
+    the last. At least one frame.
+    """
+    times = np.asarray(pts, np.int64)
+    ends = np.append(times, times[-1] + last_duration) - times[0]
+    slots = [int(tick * time_base * RELEASED_RATE + Fraction(1, 2)) for tick in ends.tolist()]
+    count = max(1, slots[-1])
+    return np.searchsorted(np.array(slots[:-1]), np.arange(count), side="right").astype(np.int32) - 1
+
+
+def released_order(frames: int, wanted: int) -> NDArray[np.int32]:
+    """Frames 0 to `frames` - 1 forward, backward, forward ... until `wanted` are there; turns show a frame
+    twice.
+    """
+    there = np.arange(frames, dtype=np.int32)
+    again = np.concatenate([there, there[::-1]])
+    return np.resize(again, wanted)
+
+
+def released_timeline(retimed: NDArray[np.int32], wanted: int) -> Timeline:
+    """The released way to bring lengths together: `wanted` frames at 25 per second.
+
+    retimed: see `at_released_rate`. Longer videos are cut, shorter ones run back and forth.
+    """
+    frames = len(retimed)
+    mode: Mode = "none" if wanted == frames else "cut_off" if wanted < frames else "bounce"
+    ticks = np.arange(wanted, dtype=np.int64) * _RELEASED_TICKS
+    return Timeline(
+        retimed[released_order(frames, wanted)],
+        ticks,
+        Fraction(1, RELEASED_RATE * _RELEASED_TICKS),
+        mode,
+        Fraction(wanted, RELEASED_RATE),
+    )

@@ -13,8 +13,8 @@ from lipwright.media.picture import Frame
 class Place:
     """Where the face of one frame is. crop: (R, R, 3) 0..255; the network adds the other pictures.
 
-    matrix: frame px to crop px. box: the part of the frame that the crop covers. points: kept mesh points,
-    smoothed.
+    matrix: frame px to crop px, as the job's profile fits it. box: the part of the frame that the crop
+    covers. points: kept mesh points, smoothed (none in the profile faithful).
     """
 
     matrix: NDArray[np.float32]

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lipwright.diffusion.noise import clip_generator
 from lipwright.media.timeline import Timeline
 from lipwright.pipeline.engine import Engine, Sampling
 from lipwright.pipeline.items import Item
@@ -30,17 +31,24 @@ class Repainter:
         sampling: Sampling,
         progress: Progress,
         clock: StageClock,
+        *,
+        sampled: bool = False,
+        carry_detail: bool | None = None,
     ) -> None:
+        """sampled, carry_detail: see `Profile`; the latter is the bundle's wish when None."""
         self._engine = engine
         self._windows = deque(windows)
         self._before: Window | None = None
         self._sound = sound
         self._timeline = timeline
         self._sampling = sampling
-        self._noise = engine.noise(sampling.seed)
+        draws = clip_generator(sampling.seed)
+        self._noise = engine.noise(draws)
+        self._draws = draws if sampled else None
         self._progress = progress
         self._clock = clock
-        self._carry = bool(engine.bundle.info.get("carry_detail", False))
+        wished = bool(engine.bundle.info.get("carry_detail", False))
+        self._carry = wished if carry_detail is None else carry_detail
         self._sums: dict[int, tuple[Tensor, float]] = {}  # frame -> weighted latents, sum of weights
         self._shown: dict[int, Tensor] = {}  # frame -> latents of the source's own crop
 
@@ -62,7 +70,7 @@ class Repainter:
             times = [self._timeline.time_s(index) for index in range(window.start, window.stop)]
             told = self._engine.tokens(self._sound, times)
         with self._clock("encode latents"):
-            hidden, shown = self._engine.encode(crops)
+            hidden, shown = self._engine.encode(crops, self._draws)
         with self._clock("denoise"):
             found = self._engine.denoise(hidden, shown, told, self._noise, self._sampling, self._progress)
         after = self._windows[0] if self._windows else None

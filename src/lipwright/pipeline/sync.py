@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.errors import MediaError, NoFaceError
-from lipwright.faces.align import anchors, crop, fit, frame_box
+from lipwright.errors import MediaError, NoFaceError, OutputError
 from lipwright.faces.track import FaceTrack, follow_face
 from lipwright.media.decode import Warn
 from lipwright.media.frames import Frame, read_frames, read_order
 from lipwright.media.output import check_output
 from lipwright.media.probe import PRESENTER_COMMENT, VideoInfo, probe_audio, probe_video
 from lipwright.media.samples import read_samples
-from lipwright.media.timeline import Timeline, match_lengths
+from lipwright.media.timeline import Timeline
 from lipwright.media.write import Writer, open_writer
 from lipwright.options import SyncOptions
-from lipwright.pipeline.items import Item, Place
-from lipwright.pipeline.paste import EditedRanges, paste
+from lipwright.pipeline.items import Item
+from lipwright.pipeline.paste import EditedRanges
+from lipwright.pipeline.profile import Profile, profile_of
 from lipwright.pipeline.relay import Crew, Relay, StageClock
 from lipwright.pipeline.repaint import Repainter
 from lipwright.pipeline.report import Report
-from lipwright.pipeline.windows import output_runs, plan
+from lipwright.pipeline.windows import Window
 from lipwright.progress import Progress
 
 if TYPE_CHECKING:
@@ -51,18 +51,21 @@ def sync(
     began = time.perf_counter()
     options.validate()
     check_output(out, force=options.force)
+    _check_names(out, video, audio)
     info = probe_video(video)
     probe_audio(audio)
     report = _begin(engine, info, audio, out, options)
-    job = _Job(engine, info, options, progress, report)
+    profile = profile_of(options, engine.bundle)
+    job = _Job(engine, info, options, profile, progress, report)
     samples = read_voice(audio, salvage=options.force, warn=job.warn)
-    track, pts, last_ticks = job.follow(Fraction(len(samples), RATE))
-    timeline = match_lengths(
-        pts, info.time_base, last_ticks, Fraction(len(samples), RATE), options.longer, options.shorter
-    )
+    track, pts, last_ticks = job.follow(profile.lasts(len(samples)))
+    timeline = profile.timeline(pts, info, last_ticks, len(samples))
+    windows = profile.windows(track)
+    written = profile.written(info)
+    report.rate = round(float(written.rate), 4)
     with open_writer(
         out,
-        info,
+        written,
         options.codec,
         crf=options.crf,
         preset=options.preset,
@@ -71,10 +74,17 @@ def sync(
         force=options.force,
     ) as writer:
         report.warnings.extend(writer.notes)
-        job.render(track, timeline, samples, writer)
+        job.render(windows, timeline, samples, writer)
     report.timings_s = {stage: round(seconds, 3) for stage, seconds in job.clock.seconds.items()}
     report.wall_s = round(time.perf_counter() - began, 3)
     return report
+
+
+def _check_names(out: Path, *inputs: Path) -> None:
+    """Raise OutputError when the output would take the place of an input, even with `force`."""
+    for path in inputs:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise OutputError(f"The output {out} is an input of this job; give it another name.")
 
 
 def read_voice(audio: Path, *, salvage: bool, warn: Warn) -> NDArray[np.float32]:
@@ -121,9 +131,16 @@ class _Job:
     """One run: its inputs and the clock of its stages."""
 
     def __init__(
-        self, engine: "Engine", info: VideoInfo, options: SyncOptions, progress: Progress, report: Report
+        self,
+        engine: "Engine",
+        info: VideoInfo,
+        options: SyncOptions,
+        profile: Profile,
+        progress: Progress,
+        report: Report,
     ) -> None:
         self.engine = engine
+        self.profile = profile
         self.info = info
         self.options = options
         self.progress = progress
@@ -155,7 +172,13 @@ class _Job:
         if total is not None:
             total = min(total, int(ends_s * float(self.info.rate)) + 1)
         with self.clock("track"):
-            track = follow_face(pictures(), reader, progress=self.progress, total=total)
+            try:
+                track = follow_face(pictures(), reader, progress=self.progress, total=total)
+            except NoFaceError as error:
+                raise NoFaceError(
+                    f"{self.info.path} shows no face in any of its {len(pts)} frames; use a video in which a "
+                    "face looks towards the camera."
+                ) from error
         decode = self.clock.seconds.get("decode to track", 0.0)
         self.clock.seconds["track"] -= decode
         if self.options.gap == "error" and not track.present.all():
@@ -178,30 +201,30 @@ class _Job:
             return next(frames, None)
 
     def render(
-        self, track: FaceTrack, timeline: Timeline, samples: NDArray[np.float32], writer: Writer
+        self, windows: list[Window], timeline: Timeline, samples: NDArray[np.float32], writer: Writer
     ) -> None:
         """Pass 2, in three workers."""
-        bundle = self.engine.bundle
         self.report.frames = len(timeline)
         self.report.duration_s = round(float(timeline.duration), 4)
         self.report.length_mode = timeline.mode
         self.report.source_frames_used = int(timeline.sources.max()) + 1
-        windows = list(plan(output_runs(timeline.sources, track.runs()), bundle.window, bundle.overlap))
         repainter = Repainter(
             self.engine,
             windows,
-            self.engine.listen(samples),
+            self.engine.listen(samples, self.profile.blocks(self.engine.blocks)),
             timeline,
             self.engine.sampling(self.options),
             self.progress,
             self.clock,
+            sampled=self.profile.sampled,
+            carry_detail=self.profile.carry_detail,
         )
         crew = Crew()
         crops: Relay[Item] = Relay(crew, QUEUED_CROPS)
         mouths: Relay[Item] = Relay(crew, QUEUED_FRAMES)
         edited = EditedRanges()
         self.progress.start(STAGE, len(timeline))
-        crew.start("align", lambda: self._align(track, timeline, crops))
+        crew.start("align", lambda: self._align(timeline, crops))
         crew.start("write", lambda: self._write(mouths, timeline, writer, edited))
         try:
             for item in repainter(crops):
@@ -212,33 +235,25 @@ class _Job:
         crew.join()
         self.report.edited, self.report.untouched_frames = edited.ranges, edited.untouched
 
-    def _align(self, track: FaceTrack, timeline: Timeline, crops: Relay[Item]) -> None:
-        template = self.engine.bundle.template
+    def _align(self, timeline: Timeline, crops: Relay[Item]) -> None:
         frames = read_order(self.info.path, timeline.sources, info=self.info)
-        for index, source in enumerate(timeline.sources.tolist()):
+        for index in range(len(timeline)):
             frame = self._timed("decode", frames)
             if frame is None:
                 raise MediaError(
                     f"{self.info.path} gave fewer frames the second time it was read; is it being written?"
                 )
-            place = None
-            if track.present[source]:
-                with self.clock("align"):
-                    points = track.smoothed_at(source)
-                    matrix = fit(anchors(points, template), template)
-                    box = frame_box(matrix, template.resolution, frame.width, frame.height, margin=4)
-                    picture = crop(frame.rgb_box(box), box, matrix, template.resolution)
-                place = Place(matrix, box, points, picture)
+            with self.clock("align"):
+                place = self.profile.place(index, frame)
             crops.put(Item(index, frame, place))
         crops.close()
 
     def _write(self, mouths: Relay[Item], timeline: Timeline, writer: Writer, edited: EditedRanges) -> None:
-        mask = self.engine.bundle.mask
         for item in mouths:
             frame, box = item.frame, None
             if item.place is not None:
                 with self.clock("blend"):
-                    frame, box = paste(frame, item.place, mask)
+                    frame, box = self.profile.paste(frame, item.place)
             with self.clock("encode"):
                 writer.write(frame, int(timeline.pts[item.index]))
             edited.add(item.index, box)
