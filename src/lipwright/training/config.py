@@ -11,7 +11,8 @@ class MaterialConfig:
 
     utterances: int = 2400  # about 8 s each
     utterance_s: float = 8.0
-    identities: int = 1000
+    identities: int = 700
+    early_identities: int = 160  # of their own; the autoencoder learns on these while the others are rendered
     windows_per_identity: int = 2  # runs of consecutive frames, for the temporal layers
     window_frames: int = 8
     render_px: int = 256
@@ -47,7 +48,7 @@ class AutoencoderConfig:
     latent_noise: float = 0.1
     latent_power: float = 1e-4
     gradient_weight: float = 0.5
-    decoder_steps: int = 4000
+    decoder_steps: int = 3000
     decoder_rate: float = 8e-4
 
 
@@ -57,9 +58,9 @@ class UNetTrainConfig:
 
     channels: tuple[int, ...] = (64, 96, 160)
     layers_per_block: int = 1
-    heads: int = 4
+    heads: int = 2
     groups: int = 16
-    steps: int = 12000
+    steps: int = 5000
     batch: int = 32
     rate: float = 1e-3
     ema: float = 0.998
@@ -87,7 +88,7 @@ class TinyConfig:
 
 
 TOY = TinyConfig(
-    material=MaterialConfig(utterances=6, utterance_s=3.0, identities=3, windows_per_identity=1, window_frames=2),
+    material=MaterialConfig(utterances=6, utterance_s=3.0, identities=3, early_identities=2, windows_per_identity=1, window_frames=2),
     speech=SpeechConfig(width=32, heads=2, layers=2, steps=4, batch=2),
     autoencoder=AutoencoderConfig(channels=(8, 8, 16), steps=4, batch=2, decoder_steps=2),
     unet=UNetTrainConfig(channels=(16, 32), heads=2, groups=8, steps=4, batch=2),

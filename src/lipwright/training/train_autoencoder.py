@@ -19,7 +19,7 @@ HELD_IDENTITIES = 20  # the first ones: never trained on, measured for the curve
 
 def to_range(pictures: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> Float[Tensor, "n 3 h w"]:
     """(n, h, w, 3) bytes to -1..1, channels last in memory."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
 def gradient_distance(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"]) -> Tensor:

@@ -30,6 +30,7 @@ from lipwright.weights.bundle import Bundle, write_description
 from lipwright.weights.load import load_weights, save_weights
 
 Say = Callable[[str], None]
+EARLY_SEED = 2  # added to the run's seed for the autoencoder's own people
 
 
 def train_tiny(work: Path, out: Path, config: TinyConfig, *, parallel: bool = True, say: Say = print) -> Bundle:
@@ -60,6 +61,12 @@ def clips(work: Path, config: TinyConfig, say: Say) -> ClipMaterial:
     return make_clips(work / "clips", config.material, speech(work, config, 1, say), config.seed, 1, say)
 
 
+def early_clips(work: Path, config: TinyConfig, say: Say) -> ClipMaterial:
+    """A few crops of other people, for the autoencoder."""
+    material = replace(config.material, identities=config.material.early_identities)
+    return make_clips(work / "clips0", material, speech(work, config, 1, say), config.seed + EARLY_SEED, 1, say)
+
+
 def ears_branch(work: Path, config: TinyConfig, say: Say) -> None:
     """Train the speech encoder and keep its weights."""
     encoder, stage = train_speech(work, config.speech, speech(work, config, 1, say), config.seed, say)
@@ -67,9 +74,11 @@ def ears_branch(work: Path, config: TinyConfig, say: Say) -> None:
 
 
 def pictures_branch(work: Path, config: TinyConfig, say: Say) -> None:
-    """Render the crops and train the autoencoder."""
-    network, stage = train_autoencoder(work, config.autoencoder, clips(work, config, say), config.seed, say)
+    """Render the crops, the early ones first, and train the autoencoder on those."""
+    early = early_clips(work, config, say)
+    network, stage = train_autoencoder(work, config.autoencoder, early, config.seed, say)
     _finish(work, "autoencoder", network, stage, network.config.to_json())
+    clips(work, config, say)
 
 
 def decoder_branch(work: Path, config: TinyConfig, say: Say) -> None:
