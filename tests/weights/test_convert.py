@@ -1,6 +1,9 @@
 """Official files into bundles, at toy size."""
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import official
-from lipwright.errors import InputError, OutputError, WeightsError
+from lipwright.errors import Cancelled, InputError, OutputError, WeightsError
 from lipwright.faces.align import LATENTSYNC
 from lipwright.faces.mask import RELEASED
+from lipwright.progress import Progress
 from lipwright.weights.bundle import Bundle, checksum, read_bundle
 from lipwright.weights.catalog import OFFICIAL, HubFile, OfficialModel
 from lipwright.weights.convert import check_official, convert, find_files, which_model
@@ -233,3 +237,33 @@ def test_a_folder_that_cannot_be_made_is_told(files: Path, tmp_path: Path) -> No
 def test_a_folder_without_a_u_net_is_told(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"latentsync_unet\.pt"):
         find_files(tmp_path, None, never)
+
+
+FILLS_UP = """
+import resource, sys
+from pathlib import Path
+import official
+from lipwright.errors import OutputError
+from lipwright.weights.convert import convert
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+try:
+    convert(Path(sys.argv[1]), Path(sys.argv[2]), model=official.TOY_16)
+except OutputError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_fills_up_leaves_nothing(files: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FILLS_UP, str(files), str(tmp_path / "bundle")]
+    tests = str(Path(official.__file__).parent)
+    environment = {**os.environ, "PYTHONPATH": tests}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "cannot be written (" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cancelling_leaves_nothing(files: Path, tmp_path: Path) -> None:
+    progress = Progress(lambda event: progress.cancel.set() if event.done == 1 else None)
+    with pytest.raises(Cancelled):
+        made(files, tmp_path / "bundle", progress=progress)
+    assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,9 @@
 """Fetching from a hub: a server on this machine plays it, with real HTTP and real files."""
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +12,10 @@ import pytest
 from huggingface_hub import constants
 
 from fake_hub import FakeHub, serving
-from lipwright.errors import Cancelled, InputError
+from lipwright.errors import Cancelled, InputError, OutputError
 from lipwright.progress import Progress, ProgressEvent
 from lipwright.weights.catalog import HubFile
-from lipwright.weights.hub import LEDGER, cached_file, fetch_file
+from lipwright.weights.hub import LEDGER, cached_file, fetch_file, told
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB
 SUM = hashlib.sha256(CONTENT).hexdigest()
@@ -130,3 +132,15 @@ def test_a_spoiled_list_of_sums_is_told(hub: FakeHub, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / LEDGER).write_text("{")
     assert LEDGER in refusal()
+
+
+@pytest.mark.slow
+def test_a_hub_that_always_drops_the_connection_is_told(hub: FakeHub, tmp_path: Path) -> None:
+    hub.cut_after, hub.cuts = 0, 100
+    assert "run the same command again to go on where it stopped" in refusal()
+    assert whole_files(tmp_path / "hub") == []
+
+
+def test_a_full_disk_is_told() -> None:
+    with pytest.raises(OutputError, match="No space left"), told(FILE):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

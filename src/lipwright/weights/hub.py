@@ -4,6 +4,7 @@ Sums: the catalogue's where it has one, and always the hub's own where it names 
 file is noted and counts from then on: trust on first use.
 """
 
+import errno
 import inspect
 import json
 import logging
@@ -37,7 +38,7 @@ def fetch_file(file: HubFile, progress: Progress | None = None) -> Path:
     settings: dict[str, Any] = {"revision": file.revision}
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:  # not in older clients
         settings["tqdm_class"] = _bar(file, Progress() if progress is None else progress)
-    with _told(file):
+    with told(file):
         path = Path(hf_hub_download(file.repo, file.path, **settings))
     _check_sum(file, path)
     return path
@@ -52,7 +53,7 @@ def cached_file(file: HubFile) -> Path | None:
 
 
 @contextmanager
-def _told(file: HubFile) -> Iterator[None]:
+def told(file: HubFile) -> Iterator[None]:
     """Turn what the hub's client raises into one sentence each."""
     from huggingface_hub import errors
 
@@ -76,7 +77,7 @@ def _told(file: HubFile) -> Iterator[None]:
             "your mirror (HF_ENDPOINT)."
         ) from error
     except (getattr(errors, "HTTPError", OSError), OSError, RuntimeError) as error:
-        if getattr(error, "errno", None) == 28:  # ENOSPC
+        if getattr(error, "errno", None) == errno.ENOSPC:
             raise OutputError(
                 f"No space left to fetch {file.title}; make room or set HF_HOME to a disk with space."
             ) from error

@@ -26,7 +26,7 @@ from lipwright.weights.checkpoint import check_finite, read_checkpoint
 from lipwright.weights.manifest import TEMPORAL, check_fit, compare
 
 Network = TypeVar("Network", bound=nn.Module)
-MAPPED_BYTES = 1 << 28  # a file is mapped anew after this much was read, so that what was read can go
+MAPPED_BYTES = 1 << 26  # a file is mapped anew after this much was read, so that what was read can go
 
 
 def load_weights(network: nn.Module, file: Path) -> None:
