@@ -23,7 +23,7 @@ def test_the_version() -> None:
 def test_the_help_names_every_command() -> None:
     done = lipwright("--help")
     assert done.returncode == 0
-    for command in ("sync", "presenter", "demo", "evaluate", "train", "weights"):
+    for command in ("sync", "presenter", "demo", "evaluate", "train", "weights", "verify"):
         assert command in done.stdout
 
 

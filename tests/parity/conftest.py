@@ -1,4 +1,4 @@
-"""Recorded sets of the public code, read from tests/data/golden."""
+"""Recorded sets of the public code: the selection that ships with the package."""
 
 import gzip
 import json
@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-FOLDER = Path(__file__).parent.parent / "data" / "golden"
+from lipwright.verify.run import shipped_folder
+
+FOLDER = shipped_folder()
+MANIFESTS = Path(__file__).parent.parent / "data" / "golden" / "checkpoints.json.gz"
 
 Golden = Callable[[str], tuple[dict[str, Any], dict[str, NDArray[Any]]]]
 
@@ -29,5 +32,5 @@ def golden() -> Golden:
 @pytest.fixture(scope="session")
 def checkpoints() -> dict[str, Any]:
     """Released file -> its settings and the shape of every tensor in it."""
-    contents: dict[str, Any] = json.loads(gzip.decompress((FOLDER / "checkpoints.json.gz").read_bytes()))
+    contents: dict[str, Any] = json.loads(gzip.decompress(MANIFESTS.read_bytes()))
     return contents

@@ -13,6 +13,7 @@ from lipwright.cli.flags import with_options
 from lipwright.cli.presenter import presenter
 from lipwright.cli.sync import sync
 from lipwright.cli.train import train
+from lipwright.cli.verify import verify
 from lipwright.cli.weights import weights
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ def root(
 app.command()(with_options(sync))
 app.command()(presenter)
 app.command()(demo)
+app.command()(verify)
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")

@@ -74,7 +74,7 @@ class Listening:
         self._dtype = dtype
         self._loudest: float | None = None
         self._cache: OrderedDict[int, Tensor] = OrderedDict()
-        self.count = _row_count(mel.columns(len(samples)), blocks)
+        self.count = row_count(mel.columns(len(samples)), blocks)
         """Rows of the whole sound."""
 
     def rows(self, first: int, stop: int) -> Float[Tensor, "r layers c"]:
@@ -150,7 +150,8 @@ def _ramp(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(x, 0.0, 1.0))
 
 
-def _row_count(columns: int, blocks: Blocks) -> int:
+def row_count(columns: int, blocks: Blocks) -> int:
+    """Feature rows of so many mel columns; each separate block gives half of its own, rounded down."""
     if blocks.kind == "overlap":
         return columns // 2
     whole, rest = divmod(columns, 2 * blocks.rows)

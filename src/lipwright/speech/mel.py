@@ -99,9 +99,14 @@ def syncnet_mel(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "80 m
     return np.asarray(np.clip(8 * (decibels + 100) / 100 - 4, -4, 4), dtype=np.float32)
 
 
+def syncnet_first(start_s: float) -> int:
+    """The first SyncNet mel column at a time (times are floats: 1e-6 keeps column 80 from being 79.)"""
+    return int(SYNC_COLUMNS_PER_S * start_s + 1e-6)
+
+
 def syncnet_window(mel: Float32[np.ndarray, "80 m"], start_s: float) -> Float32[np.ndarray, "80 52"] | None:
     """The 52 columns of 16 frames (at 25 per second) from `start_s`; None where the sound ends before."""
-    first = int(SYNC_COLUMNS_PER_S * start_s + 1e-6)
+    first = syncnet_first(start_s)
     window = mel[:, first : first + SYNC_COLUMNS]
     return window if window.shape[1] == SYNC_COLUMNS else None
 

@@ -1,0 +1,74 @@
+"""Whole folders: every kind recomputed, nothing skipped, perturbed sets found."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lipwright.device import choose_device
+from lipwright.verify.check import FAILED, PASSED, SetResult
+from lipwright.verify.record import RecordError
+from lipwright.verify.run import as_json, shipped_folder, verify
+
+CPU = choose_device("cpu", "fp32")
+
+
+def results(folder: Path, only: str = "*") -> dict[str, SetResult]:
+    return {result.name: result for result in verify(folder, CPU, only=only)}
+
+
+def copy_set(name: str, folder: Path, new: str, **changed: Any) -> None:
+    """A shipped set under another name, with some arrays replaced."""
+    shutil.copy(shipped_folder() / f"{name}.json", folder / f"{new}.json")
+    with np.load(shipped_folder() / f"{name}.npz") as arrays:
+        np.savez(folder / f"{new}.npz", **(dict(arrays) | changed))
+
+
+def test_sets_may_have_any_name_and_a_wrong_value_is_found(tmp_path: Path) -> None:
+    with np.load(shipped_folder() / "audio_chunk_tables.npz") as arrays:
+        wrong = arrays["table"].copy()
+    wrong[-1, -1] += 1
+    copy_set("audio_chunk_tables", tmp_path, "fine")
+    copy_set("audio_chunk_tables", tmp_path, "off", table=wrong)
+    found = results(tmp_path)
+    assert {name: result.status for name, result in found.items()} == {"fine": PASSED, "off": FAILED}
+    assert found["off"].arrays["table"].max_abs_error == 1
+    plain = as_json(list(found.values()))
+    assert plain["failed"] == 1
+    assert plain["sets"][0]["arrays"]["table"] == {"max_abs_error": 0.0, "tolerance": 0}
+
+
+def test_unknown_and_broken_sets_fail_with_a_reason_and_hide_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"kind": "hair"}))
+    np.savez(tmp_path / "a.npz", x=np.zeros(1))
+    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "c.json").write_text(json.dumps({"kind": "syncnet", "model_config": {}}))
+    np.savez(tmp_path / "c.npz", x=np.zeros((1, 2)))
+    copy_set("audio_chunk_tables", tmp_path, "d")
+    found = results(tmp_path)
+    assert [found[name].status for name in "abcd"] == [FAILED, FAILED, FAILED, PASSED]
+    assert "unknown kind 'hair'" in found["a"].reason
+    assert "cannot be read" in found["b"].reason
+    assert "cannot be recomputed" in found["c"].reason
+
+
+def test_only_the_sets_that_match(tmp_path: Path) -> None:
+    copy_set("audio_chunk_tables", tmp_path, "one")
+    copy_set("audio_chunk_tables", tmp_path, "two")
+    assert list(results(tmp_path, "t*")) == ["two"]
+    with pytest.raises(RecordError, match="matches 'x\\*'; there are one, two"):
+        results(tmp_path, "x*")
+
+
+@pytest.mark.parametrize("path", sorted(shipped_folder().glob("*.json")), ids=lambda path: path.stem)
+def test_the_shipped_selection_passes(path: Path) -> None:
+    (result,) = verify(shipped_folder(), CPU, only=path.stem)
+    assert result.reason == ""
+    assert {name: row.max_abs_error for name, row in result.arrays.items() if not row.passed} == {}
+
+
+def test_the_shipped_selection_is_small() -> None:
+    assert sum(path.stat().st_size for path in shipped_folder().iterdir()) < 3_000_000
