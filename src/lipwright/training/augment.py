@@ -29,12 +29,15 @@ def warp_bands(mel: Float[Tensor, "b 80 t"], generator: torch.Generator) -> Floa
 
 
 def colour(mel: Float[Tensor, "b 80 t"], generator: torch.Generator) -> Float[Tensor, "b 80 t"]:
-    """A smooth random equaliser of about +-8 dB, a tilt, and at times a narrow band (telephone, far microphone)."""
+    """A smooth random equaliser of about +-8 dB, a tilt, at times a narrow band (telephones, far voices)."""
     b = len(mel)
     x = torch.linspace(0, 1, BANDS)[None, :, None]
     curve = torch.zeros(b, BANDS, 1)
     for order in range(1, 6):
-        curve = curve + torch.randn(b, 1, 1, generator=generator) * 0.35 * torch.cos(torch.pi * order * x) / order**0.5
+        curve = (
+            curve
+            + torch.randn(b, 1, 1, generator=generator) * 0.35 * torch.cos(torch.pi * order * x) / order**0.5
+        )
     curve = curve + torch.randn(b, 1, 1, generator=generator) * 0.5 * (x - 0.5)
     narrow = _uniform(b, 0, 1, generator) < 0.3
     low, high = _uniform(b, 0, 0.12, generator), _uniform(b, 0.6, 1.0, generator)

@@ -1,7 +1,8 @@
 """Rendered crops for `tiny`: each frame twice, the same head with two mouths.
 
-The *source* picture is what a user's video shows (some other speech); the *target* picture shows the mouth that
-belongs to the sound. Both are cut out by the place that the face mesh finds in the source, as when lipwright runs.
+The *source* picture is what a user's video shows (some other speech); the *target* picture shows the mouth
+that belongs to the sound. Both are cut out by the place that the face mesh finds in the source, as when
+lipwright runs.
 """
 
 import multiprocessing
@@ -19,8 +20,8 @@ from lipwright.faces.detect import Face, FaceReader
 from lipwright.faces.mesh import keep
 from lipwright.presenter.identity import draw_identity
 from lipwright.presenter.motion import draw_motion
-from lipwright.presenter.texts import EVALUATION_SEED
 from lipwright.presenter.portrait import Portrait
+from lipwright.presenter.texts import EVALUATION_SEED
 from lipwright.training.config import MaterialConfig, write_json
 from lipwright.training.speech_material import FEATURE_HZ, SpeechMaterial
 from lipwright.weights.load_faces import load_faces
@@ -33,8 +34,11 @@ LIPS = ("mouth_left", "mouth_right", "lip_top", "lip_bottom")
 
 @dataclass(frozen=True)
 class ClipMaterial:
-    """n frames. source, target: (n, R, R, 3) RGB; row: feature row (50 Hz, all utterances) at the frame's time;
-    utterance, identity: (n,); mouth: (n, 4) box of the true lips in the crop (left, top, right, bottom)."""
+    """n frames. source, target: (n, R, R, 3) RGB. row: feature row (50 Hz) at the frame's time.
+
+    utterance, identity: (n,). measures: (n, 7) true articulation of the target. mouth: (n, 4) box of the true
+    lips in the crop (left, top, right, bottom).
+    """
 
     source: Pixels
     target: Pixels
@@ -48,13 +52,19 @@ class ClipMaterial:
         return len(self.row)
 
 
-def _bend(matrix: NDArray[np.float32], rng: np.random.Generator, spread: float, size: int) -> NDArray[np.float32]:
+def _bend(
+    matrix: NDArray[np.float32], rng: np.random.Generator, spread: float, size: int
+) -> NDArray[np.float32]:
     """Move and scale the crop a little, as an unsteady face mesh would."""
     scale = float(np.exp(rng.normal(0, spread)))
     turn = float(rng.normal(0, spread))
     middle = size / 2
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    shift = np.array([middle, middle]) + rng.normal(0, spread * size, 2) * 0.5 - linear @ np.array([middle, middle])
+    shift = (
+        np.array([middle, middle])
+        + rng.normal(0, spread * size, 2) * 0.5
+        - linear @ np.array([middle, middle])
+    )
     bent = linear @ matrix
     bent[:, 2] += shift
     return bent.astype(np.float32)
@@ -62,7 +72,7 @@ def _bend(matrix: NDArray[np.float32], rng: np.random.Generator, spread: float, 
 
 @dataclass(frozen=True)
 class _Window:
-    """Consecutive frames at 25 per second: which utterance, from which row, (frames, 2, 7) target and source mouths."""
+    """Consecutive frames at 25 per second. mouths: (frames, 2, 7), of the target and of the source."""
 
     utterance: int
     first_row: float
@@ -92,7 +102,7 @@ def _cut(picture: Pixels, matrix: NDArray[np.float32]) -> Pixels:
     box = frame_box(matrix, size, picture.shape[1], picture.shape[0], 4)
     left, top, right, bottom = box
     face = crop(picture[top:bottom, left:right].astype(np.float32), box, matrix, size)
-    return np.clip(face + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(face + 0.5, 0, 255), np.uint8)
 
 
 def _identity_frames(task: _Task) -> dict[str, NDArray[Any]]:
@@ -131,7 +141,7 @@ def _identity_frames(task: _Task) -> dict[str, NDArray[Any]]:
 
 
 def _windows(index: int, config: MaterialConfig, speech: SpeechMaterial, seed: int) -> tuple[_Window, ...]:
-    """Draw the windows of one identity: a place in one utterance for the target, in another for the source."""
+    """Draw the windows of one identity: a place in one utterance for the target, another for the source."""
     rng = np.random.default_rng([seed, index])
     windows = []
     for _ in range(config.windows_per_identity):
@@ -149,13 +159,23 @@ def _windows(index: int, config: MaterialConfig, speech: SpeechMaterial, seed: i
 
 
 def make_clips(
-    folder: Path, config: MaterialConfig, speech: SpeechMaterial, seed: int, processes: int, say: Callable[[str], None]
+    folder: Path,
+    config: MaterialConfig,
+    speech: SpeechMaterial,
+    seed: int,
+    processes: int,
+    say: Callable[[str], None],
 ) -> ClipMaterial:
     """Render all identities into `folder` (about 2 x 49 kB a frame at 128 px), or load a finished set."""
     if not (folder / "clips.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         tasks = [
-            _Task(index, (seed * 50_021 + index * 13 + 5) % EVALUATION_SEED, config, _windows(index, config, speech, seed))
+            _Task(
+                index,
+                (seed * 50_021 + index * 13 + 5) % EVALUATION_SEED,
+                config,
+                _windows(index, config, speech, seed),
+            )
             for index in range(config.identities)
         ]
         _render_all(folder, tasks, processes, say)

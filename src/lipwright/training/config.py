@@ -1,4 +1,4 @@
-"""Every number of a `tiny` training run, one dataclass per concern. Time is measured in steps, never in minutes."""
+"""Every number of a `tiny` training run, one dataclass per concern. Time is in steps, never in minutes."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -88,7 +88,14 @@ class TinyConfig:
 
 
 TOY = TinyConfig(
-    material=MaterialConfig(utterances=6, utterance_s=3.0, identities=3, early_identities=2, windows_per_identity=1, window_frames=2),
+    material=MaterialConfig(
+        utterances=6,
+        utterance_s=3.0,
+        identities=3,
+        early_identities=2,
+        windows_per_identity=1,
+        window_frames=2,
+    ),
     speech=SpeechConfig(width=32, heads=2, layers=2, steps=4, batch=2),
     autoencoder=AutoencoderConfig(channels=(8, 8, 16), steps=4, batch=2, decoder_steps=2),
     unet=UNetTrainConfig(channels=(16, 32), heads=2, groups=8, steps=4, batch=2),

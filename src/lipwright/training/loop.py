@@ -31,8 +31,8 @@ def average_into(average: nn.Module, network: nn.Module, keep: float) -> None:
     """Exponential moving average of the weights; buffers are copied."""
     for old, new in zip(average.parameters(), network.parameters(), strict=True):
         old.lerp_(new, 1 - keep)
-    for old, new in zip(average.buffers(), network.buffers(), strict=True):
-        old.copy_(new)
+    for kept, now in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(now)
 
 
 @dataclass
@@ -55,9 +55,13 @@ class Stage:
     def __post_init__(self) -> None:
         chosen = list(self.network.parameters()) if self.trained is None else self.trained
         self.parameters = chosen
-        self.optimiser = torch.optim.AdamW(chosen, lr=self.rate, betas=(0.9, 0.98), weight_decay=self.weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            chosen, lr=self.rate, betas=(0.9, 0.98), weight_decay=self.weight_decay
+        )
         self.generator = torch.Generator().manual_seed(self.seed)
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(False) if self.ema is not None else None
+        self.average = (
+            copy.deepcopy(self.network).eval().requires_grad_(False) if self.ema is not None else None
+        )
         self.state_file = self.folder / f"{self.name}.state.pt"
         self._sums: dict[str, float] = {}
         self._saved = time.monotonic()
@@ -70,6 +74,7 @@ class Stage:
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         self.step, self.curve = int(state["step"]), list(state["curve"])
+        self._sums = dict(state.get("sums", {}))  # of the next point of the curve
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.say(f"{self.name}: resumed at step {self.step}")
@@ -82,6 +87,7 @@ class Stage:
             "generator": self.generator.get_state(),
             "step": self.step,
             "curve": self.curve,
+            "sums": self._sums,
             "average": None if self.average is None else self.average.state_dict(),
         }
         part = self.state_file.with_suffix(".part")
@@ -94,7 +100,11 @@ class Stage:
         """The averaged weights where an average is kept, otherwise the trained ones."""
         return self.network if self.average is None else self.average
 
-    def run(self, losses: Callable[[torch.Generator], dict[str, Tensor]], check: Callable[[], dict[str, float]] | None = None) -> None:
+    def run(
+        self,
+        losses: Callable[[torch.Generator], dict[str, Tensor]],
+        check: Callable[[], dict[str, float]] | None = None,
+    ) -> None:
         """Train to the last step. `losses` returns named parts; the part named `loss` is minimised.
 
         Raises LipwrightError when the loss is not a number (the last good state stays on disk).
@@ -106,7 +116,9 @@ class Stage:
             parts = losses(self.generator)
             loss = parts["loss"]
             if not torch.isfinite(loss):
-                raise LipwrightError(f"the loss of {self.name} is not a number at step {self.step}; lower its rate")
+                raise LipwrightError(
+                    f"the loss of {self.name} is not a number at step {self.step}; lower its rate"
+                )
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.parameters, 1.0)

@@ -67,7 +67,10 @@ def make_speech(
     Raises OptionError when `seed` could reach evaluation's seeds.
     """
     if not 0 <= seed < EVALUATION_SEED:
-        raise OptionError(f"training seed {seed} is not below {EVALUATION_SEED}; seeds from there on are for evaluation only")
+        raise OptionError(
+            f"The training seed {seed} is not below {EVALUATION_SEED}; seeds from there on are for "
+            "evaluation only."
+        )
     if not (folder / "speech.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         tasks = [(utterance_seed(seed, index), config.utterance_s) for index in range(config.utterances)]

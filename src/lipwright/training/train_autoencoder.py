@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,7 +18,7 @@ from lipwright.training.loop import Stage
 HELD_IDENTITIES = 20  # the first ones: never trained on, measured for the curve
 
 
-def to_range(pictures: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> Float[Tensor, "n 3 h w"]:
+def to_range(pictures: NDArray[np.uint8]) -> Float[Tensor, "n 3 h w"]:
     """(n, h, w, 3) bytes to -1..1, channels last in memory."""
     return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
@@ -25,7 +26,10 @@ def to_range(pictures: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> Flo
 def gradient_distance(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"]) -> Tensor:
     """L1 of the differences of neighbours 1, 2 and 4 px apart: edges matter more than flat skin."""
     d = a - b
-    parts = [(d[..., k:] - d[..., :-k]).abs().mean() + (d[..., k:, :] - d[..., :-k, :]).abs().mean() for k in (1, 2, 4)]
+    parts = [
+        (d[..., k:] - d[..., :-k]).abs().mean() + (d[..., k:, :] - d[..., :-k, :]).abs().mean()
+        for k in (1, 2, 4)
+    ]
     return torch.stack(parts).sum() / 3
 
 
@@ -40,9 +44,12 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 
 def draw_patches(
-    clips: ClipMaterial, frames: np.ndarray, config: AutoencoderConfig, generator: torch.Generator  # type: ignore[type-arg]
+    clips: ClipMaterial,
+    frames: NDArray[np.int64],
+    config: AutoencoderConfig,
+    generator: torch.Generator,
 ) -> Float[Tensor, "n 3 p p"]:
-    """Square patches of drawn frames, half from sources and half from targets, some mirrored, colours varied."""
+    """Square patches of drawn frames, two in five from sources, some mirrored, colours varied."""
     size, patch = clips.target.shape[1], config.patch_px
     draw = torch.rand(len(frames), 6, generator=generator).numpy()
     out = []
@@ -81,7 +88,7 @@ def train_autoencoder(
     """Both halves together, latents under light noise and a light pull to small power."""
     torch.manual_seed(seed)
     network = PixelAutoencoder(PixelAutoencoderConfig(channels=config.channels))
-    network = network.to(memory_format=torch.channels_last)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stage = Stage("autoencoder", network, folder, config.steps, config.rate, seed, ema=0.995, say=say)
     trained = np.flatnonzero(np.asarray(clips.identity) >= min(HELD_IDENTITIES, int(clips.identity.max())))
 
@@ -106,14 +113,25 @@ def train_autoencoder(
 
 
 def train_decoder(
-    folder: Path, start: PixelAutoencoder, config: AutoencoderConfig, clips: ClipMaterial, seed: int,
+    folder: Path,
+    start: PixelAutoencoder,
+    config: AutoencoderConfig,
+    clips: ClipMaterial,
+    seed: int,
     say: Callable[[str], None],
 ) -> tuple[PixelAutoencoder, Stage]:
     """The decoder goes on alone while the encoder, and with it every latent, stays as it is."""
     start.requires_grad_(True)
     start.encoder.requires_grad_(False)
     stage = Stage(
-        "decoder", start, folder, config.decoder_steps, config.decoder_rate, seed + 1, ema=0.998, say=say,
+        "decoder",
+        start,
+        folder,
+        config.decoder_steps,
+        config.decoder_rate,
+        seed + 1,
+        ema=0.998,
+        say=say,
         trained=list(start.decoder.parameters()),
     )
     trained = np.flatnonzero(np.asarray(clips.identity) >= min(HELD_IDENTITIES, int(clips.identity.max())))

@@ -1,4 +1,4 @@
-"""Sound to articulation: visemes by cross-entropy, the seven measures by squared error on value and change."""
+"""Sound to articulation: visemes by cross-entropy, the measures by squared error on value and change."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,13 +31,18 @@ def draw_windows(
         mels.append(np.asarray(speech.mel[columns], np.float32).T)
         measures.append(np.asarray(speech.measures[at], np.float32))
         visemes.append(np.asarray(speech.visemes[at], np.int64))
-    return (torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(measures)), torch.from_numpy(np.stack(visemes)))
+    return (
+        torch.from_numpy(np.stack(mels)),
+        torch.from_numpy(np.stack(measures)),
+        torch.from_numpy(np.stack(visemes)),
+    )
 
 
 def correlations(found: Tensor, true: Tensor) -> Tensor:
     """Pearson correlation of each column over all rows: (n, 7) and (n, 7) to (7,)."""
     found, true = found - found.mean(0), true - true.mean(0)
-    return (found * true).sum(0) / (found.norm(dim=0) * true.norm(dim=0)).clamp(min=1e-9)
+    size: Tensor = found.norm(dim=0) * true.norm(dim=0)
+    return (found * true).sum(0) / size.clamp(min=1e-9)
 
 
 def train_speech(
@@ -46,8 +51,12 @@ def train_speech(
     """Train (or resume) the encoder; one utterance in twenty is held out for the curve."""
     torch.manual_seed(seed)  # the initial weights; everything later draws from the stage's own generator
     shape = ArticulationConfig(
-        width=config.width, heads=config.heads, layers=config.layers, context=int(config.window_s * FEATURE_HZ),
-        measures=PARAMETERS, visemes=len(VISEMES),
+        width=config.width,
+        heads=config.heads,
+        layers=config.layers,
+        context=int(config.window_s * FEATURE_HZ),
+        measures=PARAMETERS,
+        visemes=len(VISEMES),
     )
     network = ArticulationEncoder(shape)
     held = max(1, len(speech) // 20)
@@ -72,7 +81,10 @@ def train_speech(
         out = stage.result(normalise(mel, mel.amax(dim=(1, 2), keepdim=True)))
         found = correlations(out.measures.flatten(0, 1), measures.flatten(0, 1))
         hit = (out.visemes.argmax(-1) == visemes).float().mean()
-        return {"held_visemes": float(hit), **{f"held_{p}": float(c) for p, c in zip(PARAMETERS, found, strict=True)}}
+        return {
+            "held_visemes": float(hit),
+            **{f"held_{p}": float(c) for p, c in zip(PARAMETERS, found, strict=True)},
+        }
 
     stage.run(losses, check)
     result = stage.result

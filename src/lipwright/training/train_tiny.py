@@ -1,7 +1,7 @@
 """`tiny` from nothing: synthesise, render, train, and write the bundle with the record of how it was made.
 
-Two processes work side by side, one core each: ears | crops and autoencoder, then U-Net | decoder. Every stage keeps
-its state in the work folder, so a stopped run goes on where it was.
+Two processes work side by side, one core each: ears | crops and autoencoder, then U-Net | decoder. Every
+stage keeps its state in the work folder, so a stopped run goes on where it was.
 """
 
 import json
@@ -33,7 +33,9 @@ Say = Callable[[str], None]
 EARLY_SEED = 2  # added to the run's seed for the autoencoder's own people
 
 
-def train_tiny(work: Path, out: Path, config: TinyConfig, *, parallel: bool = True, say: Say = print) -> Bundle:
+def train_tiny(
+    work: Path, out: Path, config: TinyConfig, *, parallel: bool = True, say: Say = print
+) -> Bundle:
     """Run (or go on with) all stages in `work`, then write the bundle to `out`.
 
     Raises LipwrightError when a stage fails; what was finished stays in `work`.
@@ -64,7 +66,9 @@ def clips(work: Path, config: TinyConfig, say: Say) -> ClipMaterial:
 def early_clips(work: Path, config: TinyConfig, say: Say) -> ClipMaterial:
     """A few crops of other people, for the autoencoder."""
     material = replace(config.material, identities=config.material.early_identities)
-    return make_clips(work / "clips0", material, speech(work, config, 1, say), config.seed + EARLY_SEED, 1, say)
+    return make_clips(
+        work / "clips0", material, speech(work, config, 1, say), config.seed + EARLY_SEED, 1, say
+    )
 
 
 def ears_branch(work: Path, config: TinyConfig, say: Say) -> None:
@@ -84,7 +88,9 @@ def pictures_branch(work: Path, config: TinyConfig, say: Say) -> None:
 def decoder_branch(work: Path, config: TinyConfig, say: Say) -> None:
     """Train the decoder further, on latents that no longer change."""
     network = _autoencoder(work, "autoencoder")
-    network, stage = train_decoder(work, network, config.autoencoder, clips(work, config, say), config.seed, say)
+    network, stage = train_decoder(
+        work, network, config.autoencoder, clips(work, config, say), config.seed, say
+    )
     _finish(work, "decoder", network, stage, network.config.to_json())
 
 
@@ -92,7 +98,9 @@ def unet_branch(work: Path, config: TinyConfig, say: Say) -> None:
     """Encode everything once and train the U-Net."""
     encoder = _ears(work, config)
     picture = _autoencoder(work, "autoencoder")
-    material = encode_all(picture, encoder, clips(work, config, say), speech(work, config, 1, say), config.unet, config.seed)
+    material = encode_all(
+        picture, encoder, clips(work, config, say), speech(work, config, 1, say), config.unet, config.seed
+    )
     network, stage = train_unet(work, config.unet, material, config.seed, say)
     _finish(work, "unet", network, stage, network.config.to_json(), {"scaling": material.scaling})
 
@@ -116,11 +124,22 @@ def _autoencoder(work: Path, name: str) -> PixelAutoencoder:
 
 
 def _finish(
-    work: Path, name: str, network: torch.nn.Module, stage: Stage, config: dict[str, Any], more: dict[str, Any] | None = None
+    work: Path,
+    name: str,
+    network: torch.nn.Module,
+    stage: Stage,
+    config: dict[str, Any],
+    more: dict[str, Any] | None = None,
 ) -> None:
     save_weights(network, work / f"{name}.safetensors")
     last = stage.curve[-1] if stage.curve else {}
-    record = {"config": config, "steps": stage.step, "parameters": parameter_count(network), "last": last, **(more or {})}
+    record = {
+        "config": config,
+        "steps": stage.step,
+        "parameters": parameter_count(network),
+        "last": last,
+        **(more or {}),
+    }
     write_json(work / f"{name}.record.json", record)
 
 
@@ -134,22 +153,30 @@ def _worker(branch: Callable[[Path, TinyConfig, Say], None], work: Path, config:
     branch(work, config, say)
 
 
-def _side_by_side(branches: tuple[Callable[[Path, TinyConfig, Say], None], ...], work: Path, config: TinyConfig) -> None:
+def _side_by_side(
+    branches: tuple[Callable[[Path, TinyConfig, Say], None], ...], work: Path, config: TinyConfig
+) -> None:
     context = multiprocessing.get_context("spawn")
     running = [context.Process(target=_worker, args=(branch, work, config)) for branch in branches]
     for process in running:
         process.start()
     for process in running:
         process.join()
-    failed = [branch.__name__ for branch, process in zip(branches, running, strict=True) if process.exitcode != 0]
+    failed = [
+        branch.__name__ for branch, process in zip(branches, running, strict=True) if process.exitcode != 0
+    ]
     if failed:
-        raise LipwrightError(f"training stage {', '.join(failed)} failed; its log lies in {work}, run again to go on")
+        raise LipwrightError(
+            f"training stage {', '.join(failed)} failed; its log lies in {work}, run again to go on"
+        )
 
 
 def assemble(work: Path, out: Path, config: TinyConfig) -> Bundle:
     """Copy the trained parts into a bundle folder and describe them."""
     out.mkdir(parents=True, exist_ok=True)
-    records = {name: json.loads((work / f"{name}.record.json").read_text()) for name in ("speech", "decoder", "unet")}
+    records = {
+        name: json.loads((work / f"{name}.record.json").read_text()) for name in ("speech", "decoder", "unet")
+    }
     for name, source in (("autoencoder", "decoder"), ("speech", "speech"), ("unet", "unet")):
         part = out / f"{name}.part"
         part.write_bytes((work / f"{source}.safetensors").read_bytes())
@@ -178,21 +205,27 @@ def describe(config: TinyConfig, records: dict[str, Any]) -> dict[str, Any]:
         "defaults": {"steps": 6, "guidance": 1.5, "solver": "ddim"},
         "parts": {
             "autoencoder": {
-                "kind": "pixel", "file": "autoencoder.safetensors", "config": records["decoder"]["config"],
-                "scaling": unet_record["scaling"], "shift": 0.0,
+                "kind": "pixel",
+                "file": "autoencoder.safetensors",
+                "config": records["decoder"]["config"],
+                "scaling": unet_record["scaling"],
+                "shift": 0.0,
             },
             "speech": {
-                "kind": "articulation", "file": "speech.safetensors", "config": speech_record["config"],
-                "window_s": config.speech.window_s, "context_s": config.speech.context_s,
+                "kind": "articulation",
+                "file": "speech.safetensors",
+                "config": speech_record["config"],
+                "window_s": config.speech.window_s,
+                "context_s": config.speech.context_s,
             },
             "unet": {"kind": "latentsync", "file": "unet.safetensors", "config": unet_record["config"]},
         },
         "training": {
             "command": f"lipwright train tiny --seed {config.seed}",
             "config": config.to_json(),
-            "stages": {name: {k: v for k, v in record.items() if k != "config"} for name, record in records.items()},
+            "stages": {
+                name: {k: v for k, v in record.items() if k != "config"} for name, record in records.items()
+            },
             "curves": ["speech.csv", "autoencoder.csv", "decoder.csv", "unet.csv"],
         },
     }
-
-

@@ -49,7 +49,7 @@ def unet_config(config: UNetTrainConfig, token_width: int, latent_px: int) -> UN
 
 @dataclass
 class LatentMaterial:
-    """Everything the U-Net sees, encoded once. target, source, masked: (n, 4, y, x) scaled; weight: (n, 1, y, x)."""
+    """What the U-Net sees, encoded once. target, source, masked: (n, 4, y, x) scaled; weight (n, 1, y, x)."""
 
     target: Tensor
     source: Tensor
@@ -70,11 +70,16 @@ def listen_all(encoder: ArticulationEncoder, speech: SpeechMaterial, seed: int) 
     """Feature rows of all utterances, clean and roughened, by overlapping windows as at inference."""
     generator = torch.Generator().manual_seed(seed)
     rows = encoder.config.context
-    edge, out = rows // 6, torch.zeros(2, int(speech.starts[-1]), encoder.config.token_width, dtype=torch.float16)
+    edge, out = (
+        rows // 6,
+        torch.zeros(2, int(speech.starts[-1]), encoder.config.token_width, dtype=torch.float16),
+    )
     for utterance in range(len(speech)):
         span, mel = speech.rows(utterance), np.asarray(speech.mel[speech.columns(utterance)], np.float32).T
         whole = torch.from_numpy(mel)[None]
-        versions = torch.cat([normalise(whole, whole.amax(dim=(1, 2), keepdim=True)), roughen(whole, generator)])
+        versions = torch.cat(
+            [normalise(whole, whole.amax(dim=(1, 2), keepdim=True)), roughen(whole, generator)]
+        )
         length, at = span.stop - span.start, 0
         while at < length:
             first = max(0, min(at - edge, length - rows))
@@ -89,8 +94,12 @@ def listen_all(encoder: ArticulationEncoder, speech: SpeechMaterial, seed: int) 
 
 @torch.no_grad()
 def encode_all(
-    autoencoder: PixelAutoencoder, encoder: ArticulationEncoder, clips: ClipMaterial, speech: SpeechMaterial,
-    config: UNetTrainConfig, seed: int,
+    autoencoder: PixelAutoencoder,
+    encoder: ArticulationEncoder,
+    clips: ClipMaterial,
+    speech: SpeechMaterial,
+    config: UNetTrainConfig,
+    seed: int,
 ) -> LatentMaterial:
     """Latents of targets, sources and masked sources; scaled so that the targets' spread is 1."""
     size = clips.target.shape[1]
@@ -108,16 +117,20 @@ def encode_all(
     weight = torch.where(keep > 0.5, config.outside_weight, 1.0).repeat(len(clips), 1, 1, 1)
     boxes = np.asarray(clips.mouth) / 8
     for i, (left, top, right, bottom) in enumerate(boxes):
-        weight[i, 0, max(0, int(top) - 1) : int(bottom) + 2, max(0, int(left)) : int(right) + 1] = config.mouth_weight
+        weight[i, 0, max(0, int(top) - 1) : int(bottom) + 2, max(0, int(left)) : int(right) + 1] = (
+            config.mouth_weight
+        )
     utterance = np.asarray(clips.utterance)
     return LatentMaterial(
         **{key: (value * scaling).to(torch.float16) for key, value in latents.items()},
-        weight=weight / weight.mean(), keep=keep, tokens=listen_all(encoder, speech, seed),
-        row=torch.from_numpy(np.asarray(clips.row)),
-        first=torch.from_numpy(np.asarray(speech.starts[utterance])),
-        last=torch.from_numpy(np.asarray(speech.starts[utterance + 1])),
-        identity=torch.from_numpy(np.asarray(clips.identity)),
-        jaw=torch.from_numpy(np.asarray(clips.measures)[:, 0]),
+        weight=weight / weight.mean(),
+        keep=keep,
+        tokens=listen_all(encoder, speech, seed),
+        row=torch.from_numpy(np.array(clips.row)),
+        first=torch.from_numpy(np.array(speech.starts[utterance])),
+        last=torch.from_numpy(np.array(speech.starts[utterance + 1])),
+        identity=torch.from_numpy(np.array(clips.identity)),
+        jaw=torch.from_numpy(np.array(clips.measures[:, 0])),
         scaling=scaling,
     )
 
@@ -141,7 +154,8 @@ class _Lips:
         self.weights = torch.linalg.solve(x.T @ x + 30.0 * torch.eye(x.shape[1]), x.T @ (y - y.mean()))
 
     def read(self, latents: Tensor) -> Tensor:
-        return (latents.float()[self.area] - self.middle).flatten(1) @ self.weights
+        read: Tensor = (latents.float()[self.area] - self.middle).flatten(1) @ self.weights
+        return read
 
 
 def _correlation(a: Tensor, b: Tensor) -> float:
