@@ -11,7 +11,10 @@ import pytest
 from lipwright.device import choose_device
 from lipwright.verify.check import FAILED, PASSED, SetResult
 from lipwright.verify.record import RecordError
-from lipwright.verify.run import as_json, shipped_folder, verify
+from lipwright.verify.run import KINDS, as_json, shipped_folder, verify
+
+MORE = Path(__file__).parent.parent / "data" / "golden"
+SETS = sorted([*shipped_folder().glob("*.json"), *MORE.glob("*.json")])
 
 CPU = choose_device("cpu", "fp32")
 
@@ -63,12 +66,39 @@ def test_only_the_sets_that_match(tmp_path: Path) -> None:
         results(tmp_path, "x*")
 
 
-@pytest.mark.parametrize("path", sorted(shipped_folder().glob("*.json")), ids=lambda path: path.stem)
-def test_the_shipped_selection_passes(path: Path) -> None:
-    (result,) = verify(shipped_folder(), CPU, only=path.stem)
+@pytest.mark.parametrize("path", SETS, ids=[path.stem for path in SETS])
+def test_the_recorded_numbers_come_out(path: Path) -> None:
+    (result,) = verify(path.parent, CPU, only=path.stem)
     assert result.reason == ""
     assert {name: row.max_abs_error for name, row in result.arrays.items() if not row.passed} == {}
 
 
+def test_every_kind_is_among_the_sets() -> None:
+    assert {json.loads(path.read_text())["kind"] for path in SETS} == set(KINDS)
+
+
 def test_the_shipped_selection_is_small() -> None:
     assert sum(path.stat().st_size for path in shipped_folder().iterdir()) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("affine_points", "pbias1"),
+        ("prepare_masks_64", "masked0"),
+        ("syncnet_small", "loss_y0"),
+        ("train_noise_x0", "x0"),
+        ("warp_restore_256", "restored_f32"),
+    ],
+)
+def test_a_perturbed_output_is_found(tmp_path: Path, name: str, array: str) -> None:
+    for path in shipped_folder().iterdir():
+        shutil.copy(path, tmp_path / path.name)
+    with np.load(shipped_folder() / f"{name}.npz") as arrays:
+        recorded = arrays[array]
+    step = 3 if recorded.dtype == np.uint8 else 0.05 * np.abs(recorded).max()
+    changed = recorded.copy()
+    changed.flat[recorded.size // 2] += np.asarray(step, recorded.dtype)
+    copy_set(name, tmp_path, name, **{array: changed})
+    (result,) = verify(tmp_path, CPU, only=name)
+    assert [key for key, row in result.arrays.items() if not row.passed] == [array]

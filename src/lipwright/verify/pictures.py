@@ -105,10 +105,14 @@ def warp_restore(check: Check) -> None:
         released.crop(_part(frame, box), box, matrix, template)
         for matrix, box in zip(matrices, boxes, strict=True)
     ]
-    for name, found in (("crop_first_f32", crops[0]), ("crop_last_f32", crops[-1])):
+    shown = {
+        "crop_first_f32": crops[0],
+        "crop_last_f32": crops[-1],
+        "resized_f32": released.to_network(crops[-1], template),
+    }
+    for name, found in shown.items():
         if name in record:
             check.grey(name, found)
-    check.grey("resized_f32", released.to_network(crops[-1], template))
     face = record["face"].astype(np.float32).transpose(1, 2, 0)
     layer = released.paste(face, matrices[-1], template, boxes[-1])
     check.grey("restored_f32", released.restore(frame, layer, boxes[-1]))

@@ -78,9 +78,11 @@ class Record:
         return np.float32(scale) * test_input(self.rule_name(name), tuple(shape))
 
     def rule_name(self, name: str) -> str:
-        """Name of a drawn input: a quoted `.../NAME` in the note, else SET/NAME."""
-        quoted = re.findall(rf"'([^'\s]+/{re.escape(name)})'", self.note)
-        return str(quoted[0]) if quoted else f"{self.name}/{name}"
+        """Name of a drawn input: PREFIX/NAME, the prefix as in the note's quoted names, else the set's."""
+        quoted = re.findall(rf"'([^'\s]+)/{re.escape(name)}'", self.note) or re.findall(
+            r"'([^'\s/]+)/[^'\s]+'", self.note
+        )
+        return f"{quoted[0] if quoted else self.name}/{name}"
 
     def unused(self) -> list[str]:
         """Arrays that nobody asked for."""

@@ -14,7 +14,7 @@ import torch
 from lipwright.device import DeviceChoice
 from lipwright.errors import LipwrightError
 from lipwright.progress import Progress
-from lipwright.verify import networks, pictures, sampling, sound
+from lipwright.verify import learning, networks, pictures, sampling, sound
 from lipwright.verify.check import FAILED, Check, SetResult
 from lipwright.verify.record import RecordError, Shelf
 
@@ -36,6 +36,9 @@ KINDS: Mapping[str, Callable[[Check], None]] = MappingProxyType(
         "warp_restore": pictures.warp_restore,
         "sampler": sampling.sampler,
         "pipeline": sampling.pipeline,
+        "train_noise": learning.train_noise,
+        "trepa": learning.trepa,
+        "train_step": learning.train_step,
     }
 )
 """What recomputes each kind of set."""

@@ -1,0 +1,71 @@
+"""What the noise prediction network is trained on: mixed noise, and the distances on latents and pixels.
+
+Numbers are those of the published configuration. Sync and TREPA look at decoded pixels of the clean latents
+that a prediction implies, so their gradients flow through the decoder.
+"""
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from lipwright.models.stable_syncnet import StableSyncNet, agreement_loss, stack_frames
+from lipwright.models.videomae import VideoMAE
+
+SYNC_SIDE = 256
+"""px: side of the pictures that the released SyncNet was trained on."""
+
+
+def mixed_noise(
+    independent: Float[Tensor, "b 4 f y x"], shared: Float[Tensor, "b 4 1 y x"], alpha: float = 1.0
+) -> Float[Tensor, "b 4 f y x"]:
+    """Noise of unit spread of which every frame shares a part: alpha^2 / (1 + alpha^2) of its power."""
+    own, common = (1 / (1 + alpha**2)) ** 0.5, (alpha**2 / (1 + alpha**2)) ** 0.5
+    return torch.add(own * independent, common * shared)
+
+
+def reconstruction_loss(prediction: Float[Tensor, "*b"], target: Float[Tensor, "*b"]) -> Float[Tensor, ""]:
+    """Mean squared error, in float32."""
+    return functional.mse_loss(prediction.float(), target.float())
+
+
+def lower_halves(
+    pixels: Float[Tensor, "b f 3 h w"], side: int = SYNC_SIDE
+) -> Float[Tensor, "b channels half side"]:
+    """What SyncNet sees of decoded frames (-1..1): at its own size, the lower half, frames as channels."""
+    frames = rearrange(pixels, "b f c h w -> (b f) c h w")
+    if frames.shape[-2:] != (side, side):
+        frames = functional.interpolate(frames, (side, side), mode="bicubic", align_corners=False)
+    return stack_frames(rearrange(frames[:, :, side // 2 :], "(b f) c h w -> b f c h w", b=len(pixels)))
+
+
+def sync_loss(
+    network: StableSyncNet,
+    pixels: Float[Tensor, "b f 3 h w"],
+    mel: Float[Tensor, "b 1 80 52"],
+    side: int = SYNC_SIDE,
+) -> Float[Tensor, ""]:
+    """How little decoded frames (-1..1) go with their sound: cross entropy of the cosine against 1."""
+    picture, sound = network(lower_halves(pixels, side), mel)
+    return agreement_loss(picture, sound, torch.ones_like(picture[:, 0])).mean()
+
+
+def motion_features(network: VideoMAE, videos: Float[Tensor, "b f 3 h w"]) -> Float[Tensor, "b c"]:
+    """VideoMAE's vectors, of length 1, of videos (-1..1, clamped), seen at its own size."""
+    side = network.config.img_size
+    frames = rearrange(videos, "b f c h w -> (b f) c h w")
+    frames = functional.interpolate(frames, (side, side), mode="bicubic", align_corners=False)
+    seen = (frames / 2 + 0.5).clamp(0, 1)
+    found: Tensor = network(rearrange(seen, "(b f) c h w -> b c f h w", b=len(videos)))
+    return functional.normalize(found, dim=1)
+
+
+def trepa_loss(
+    network: VideoMAE, made: Float[Tensor, "b f 3 h w"], true: Float[Tensor, "b f 3 h w"]
+) -> Float[Tensor, ""]:
+    """Temporal representation alignment: mean squared error of the two videos' unit feature vectors.
+
+    It is (2 - 2 cosine) / width, hence small; the published weight is 10.
+    """
+    return functional.mse_loss(motion_features(network, made), motion_features(network, true))
