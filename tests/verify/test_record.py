@@ -70,3 +70,14 @@ def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
         Shelf(tmp_path).names()
     with pytest.raises(RecordError, match="is not a folder"):
         Shelf(tmp_path / "missing").names()
+
+
+def test_inputs_may_be_those_of_another_set_even_when_it_was_renamed(tmp_path: Path) -> None:
+    put(tmp_path, "a", {"kind": "sampler", "resolution": 8, "inputs": "same as b"}, y=np.zeros(1))
+    with pytest.raises(RecordError, match="takes its inputs from b, which is not in the folder"):
+        Shelf(tmp_path).read("a")["faces"]
+    put(tmp_path, "other", {"kind": "sampler", "resolution": 9}, faces=np.ones(1))
+    put(tmp_path, "renamed", {"kind": "sampler", "resolution": 8}, faces=np.full(1, 2))
+    assert Shelf(tmp_path).read("a")["faces"].tolist() == [2]
+    put(tmp_path, "b", {"kind": "sampler", "resolution": 8}, faces=np.full(1, 3))
+    assert Shelf(tmp_path).read("a")["faces"].tolist() == [3]

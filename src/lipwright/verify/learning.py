@@ -1,8 +1,11 @@
 """Recorded sets of the training maths: `train_noise`, `trepa`, `train_step`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from einops import rearrange
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lipwright.diffusion.schedule import Schedule
@@ -16,7 +19,7 @@ from lipwright.speech.mel import BANDS, SYNC_COLUMNS
 from lipwright.training import losses, stage_two
 from lipwright.verify.check import Check
 from lipwright.verify.networks import ready, recorded_unet
-from lipwright.verify.record import Record, RecordError
+from lipwright.verify.record import Record
 from lipwright.verify.sampling import TOKENS
 from lipwright.weights.deterministic import fill
 
@@ -125,24 +128,21 @@ def _batch(check: Check) -> tuple[PosteriorCodec, stage_two.Batch]:
         latent_mask=small,
         audio=check.on_device(record.stored_or_drawn("audio", audio_shape)),
         mel=check.on_device(record.stored_or_drawn("mel", (count, 1, BANDS, SYNC_COLUMNS))),
-        noise=check.on_device(_noise_set(record, latents["gt"].shape)["noise"]),
+        noise=check.on_device(_noise(record, latents["gt"].shape)),
         t=torch.tensor(record.setting("t"), device=pixels.device),
     )
     return codec, batch
 
 
-def _noise_set(record: Record, shape: torch.Size) -> Record:
-    """The `train_noise` set with the same time steps, whose noise this step uses."""
-    if "noise" in record:
-        return record
-    likely = f"{record.rule_name('x').rsplit('/', 1)[0]}_noise_x0"
-    for other in record.shelf.of_kind("train_noise", record.name.replace("step", "noise_x0"), likely):
+def _noise(record: Record, shape: Sequence[int]) -> NDArray[np.float32]:
+    """The noise of the step (b, 4, f, y, x): that of the set of kind train_noise with the same time steps,
+    or drawn by the rule where there is none.
+    """
+    for other in record.shelf.of_kind("train_noise"):
         if other["noise"].shape == tuple(shape) and other["t"].tolist() == list(record.setting("t")):
-            return other
-    raise RecordError(
-        f"The set {record.name} takes its noise from a set of kind train_noise with the same time steps, "
-        f"and there is none beside it."
-    )
+            return other["noise"]
+    own, shared = (torch.from_numpy(record.stored_or_drawn(name, shape)) for name in ("z_ind", "z_shared"))
+    return losses.mixed_noise(own, shared[:, :, :1]).numpy()
 
 
 def _check_update(check: Check, total: Tensor, trainable: dict[str, nn.Parameter]) -> None:

@@ -46,7 +46,7 @@ def unet(check: Check) -> None:
     for key, total in record.settings.get("weight_sums", {}).items():
         tensor = network.state_dict()[key].double()
         check.value("weight_sums", float(tensor.sum()) / len(tensor), total / len(tensor), TOLERANCE)
-    x, t = check.tensor("x"), check.tensor("t")
+    x, t = check.tensor("x"), check.tensor("t").reshape(-1)
     audio = check.tensor("audio") if "audio" in record else None
     if audio is not None and audio.ndim == 3:
         audio = rearrange(audio, "(b f) n d -> b f n d", b=len(x))

@@ -46,9 +46,21 @@ class Record:
         return name in self._arrays
 
     def source(self) -> "Record | None":
-        """The set that this one takes its inputs from: `"inputs": "same as NAME"`."""
+        """The set that this one takes its inputs from: `"inputs": "same as NAME"`.
+
+        Where that set has been renamed, one of the same kind that stores `faces` of the same resolution.
+        Raises RecordError when there is none.
+        """
         same = re.fullmatch(r"same as (\S+)", str(self.settings.get("inputs", "")))
-        return self.shelf.read(same[1]) if same and same[1] != self.name else None
+        if same is None or same[1] == self.name:
+            return None
+        if same[1] in self.shelf.names():
+            return self.shelf.read(same[1])
+        for other in self.shelf.of_kind(self.kind):
+            alike = other.settings.get("resolution") == self.settings.get("resolution")
+            if alike and "faces" in other:
+                return other
+        raise RecordError(f"The set {self.name} takes its inputs from {same[1]}, which is not in the folder.")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -123,10 +135,9 @@ class Shelf:
             raise RecordError(f"The settings of the set {name} are not a mapping of names to values.")
         return Record(name, settings, arrays, self)
 
-    def of_kind(self, kind: str, *first: str) -> Iterator[Record]:
-        """Readable sets of a kind, those named `first` before all others."""
-        names = self.names()
-        for name in [*(name for name in first if name in names), *(n for n in names if n not in first)]:
+    def of_kind(self, kind: str) -> Iterator[Record]:
+        """Readable sets of a kind."""
+        for name in self.names():
             try:
                 record = self.read(name)
             except RecordError:
