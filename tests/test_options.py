@@ -9,7 +9,7 @@ from lipwright.device import choose_device
 from lipwright.diffusion import schedule
 from lipwright.errors import OptionError
 from lipwright.media import codecs, timeline
-from lipwright.options import CODECS, DTYPES, KNOBS, LONGER, SHORTER, SOLVERS, SyncOptions
+from lipwright.options import CODECS, DTYPES, KNOBS, LCM_STEPS, LONGER, SHORTER, SOLVERS, SyncOptions
 
 
 def test_the_table_and_the_options_are_the_same() -> None:
@@ -78,6 +78,12 @@ def test_values_outside_are_refused_in_one_sentence(name: str, value: Any, said:
 def test_the_choices_are_those_that_the_code_knows() -> None:
     assert set(CODECS) == {*codecs.CODECS, codecs.AUTO}
     assert set(LONGER) == set(timeline.LONGER)
-    assert SOLVERS == schedule.SOLVERS
+    assert (SOLVERS, LCM_STEPS) == (schedule.SOLVERS, schedule.LCM_STEPS)
     assert set(SHORTER) == set(timeline.SHORTER)
     assert len({choose_device("cpu", dtype).dtype for dtype in DTYPES}) == len(DTYPES)
+
+
+def test_more_steps_than_the_consistency_solver_has_are_refused() -> None:
+    SyncOptions(solver="lcm", steps=50).validate()
+    with pytest.raises(OptionError, match="steps is 51, but solver 'lcm' takes at most 50"):
+        SyncOptions(solver="lcm", steps=51).validate()

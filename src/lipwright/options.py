@@ -17,6 +17,7 @@ SHORTER = ("cut_off",)
 GAPS = ("pass", "error")
 PROFILES = ("natural", "faithful")
 SOLVERS = ("ddim", "dpmpp-2m", "unipc", "euler", "lcm")
+LCM_STEPS = 50
 REUSE = ("off", "deepcache")
 DTYPES = ("fp32", "bf16", "fp16")
 
@@ -145,6 +146,8 @@ class SyncOptions:
         """Raise OptionError at the first value outside its range; the sentence names value and range."""
         for knob in KNOBS:
             knob.check(getattr(self, knob.name))
+        if self.solver == "lcm" and self.steps is not None and self.steps > LCM_STEPS:
+            raise OptionError(f"steps is {self.steps}, but solver 'lcm' takes at most {LCM_STEPS}.")
         if self.profile == "faithful" and self.longer != "bounce":
             raise OptionError(
                 f"profile is 'faithful', which bounces, but longer is {self.longer!r}; drop one."

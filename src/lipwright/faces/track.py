@@ -65,7 +65,7 @@ class FaceTrack:
         return out
 
     def smoothed_at(self, frame: int) -> NDArray[np.float32]:
-        """One frame of `smoothed`, (K, 2), without a copy of the whole track: what a stream of frames asks for."""
+        """One frame of `smoothed`, (K, 2), without a copy of the whole track: for a stream of frames."""
         start, stop = max(0, frame - REACH), min(len(self), frame + REACH + 1)
         for cut in self.cuts:
             if start < cut <= frame:
