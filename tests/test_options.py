@@ -60,6 +60,7 @@ def test_values_within_the_range_pass(name: str, value: Any) -> None:
         ("longer", "stretch", "bounce"),
         ("solver", "heun", "ddim, dpmpp-2m, unipc, euler, lcm"),
         ("reuse", "always", "off, deepcache"),
+        ("faces", "dlib", "mediapipe, insightface"),
         ("reuse_interval", 1, "from 2 to 100"),
         ("dtype", "fp64", "fp32, bf16, fp16"),
         ("device", "", "a word"),

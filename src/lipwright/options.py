@@ -16,6 +16,7 @@ LONGER = ("bounce", "loop", "cut_off")
 SHORTER = ("cut_off",)
 GAPS = ("pass", "error")
 PROFILES = ("natural", "faithful")
+FACES = ("mediapipe", "insightface")
 SOLVERS = ("ddim", "dpmpp-2m", "unipc", "euler", "lcm")
 LCM_STEPS = 50
 REUSE = ("off", "deepcache")
@@ -133,6 +134,12 @@ class SyncOptions:
         "faithful repeats the released LatentSync procedure (25 frames per second), to compare with it.",
         choices=PROFILES,
     )
+    faces: str = _knob(
+        "mediapipe",
+        "insightface: the released code's face points, for the profile faithful; an extra whose weights are "
+        "for non-commercial use only.",
+        choices=FACES,
+    )
     longer: str = _knob("bounce", "When the voice is longer than the video.", choices=LONGER)
     shorter: str = _knob("cut_off", "When the voice is shorter than the video.", choices=SHORTER)
     gap: str = _knob("pass", "Frames without a face: pass them through, or stop with an error.", choices=GAPS)
@@ -151,6 +158,11 @@ class SyncOptions:
         if self.profile == "faithful" and self.longer != "bounce":
             raise OptionError(
                 f"profile is 'faithful', which bounces, but longer is {self.longer!r}; drop one."
+            )
+        if self.faces == "insightface" and self.profile != "faithful":
+            raise OptionError(
+                f"faces is 'insightface', which gives too few points for profile {self.profile!r}; use "
+                "--profile faithful with it."
             )
 
 

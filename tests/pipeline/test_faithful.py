@@ -1,13 +1,19 @@
 """The profile faithful: the released rate, windows, whole crops, and its refusal of frames without a face."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import tiny
+from lipwright.device import choose_device
 from lipwright.errors import NoFaceError, OptionError
 from lipwright.faces.align import LATENTSYNC, fit_released
+from lipwright.faces.insightface import THREE, PointReader
 from lipwright.media.frames import read_frames
 from lipwright.media.probe import probe_video
 from lipwright.media.write import save_clip
@@ -15,6 +21,8 @@ from lipwright.options import SyncOptions
 from lipwright.pipeline.engine import Engine
 from lipwright.pipeline.faithful import Faithful, matrices
 from lipwright.pipeline.profile import Profile, profile_of
+from lipwright.weights.bundle import MODEL_FILE, Bundle, write_description
+from lipwright.weights.load import load_codec, load_ears, load_unet
 
 FAITHFUL = SyncOptions(profile="faithful", steps=1, codec="ffv1", seed=3)
 
@@ -82,3 +90,76 @@ def test_step_reuse_and_solvers_reach_the_walk(model: Engine) -> None:
     sampling = model.sampling(options)
     assert (sampling.reuse, sampling.solver) == (4, "lcm")
     assert model.sampling(SyncOptions()).reuse is None
+
+
+INSIGHTFACE = replace(FAITHFUL, faces="insightface")
+
+
+class Recorded:
+    """InsightFace's seam: a face that grows by 2 px a frame, none from frame `stop` on."""
+
+    def __init__(self, stop: int = 1000) -> None:
+        self.stop = stop
+        self.count = 0
+
+    def get(self, img: NDArray[np.uint8]) -> list[SimpleNamespace]:
+        self.count += 1
+        if self.count > self.stop:
+            return []
+        landmarks = np.zeros((106, 2), np.float32)
+        for group, place in zip(THREE, ((70.4, 80), (125, 81), (98, 110 + self.count)), strict=True):
+            landmarks[list(group)] = place
+        box = np.array([50, 40, 140, 150 + 2 * self.count], np.float32)
+        return [SimpleNamespace(bbox=box, det_score=0.9, landmark_2d_106=landmarks)]
+
+
+def released_model(folder: Path, points: PointReader | None = None) -> Engine:
+    """A toy model that is aligned as the released ones are."""
+    tiny.build(folder, window=16)
+    info = json.loads((folder / MODEL_FILE).read_text())
+    bundle = write_description(folder, {**info, "template": LATENTSYNC(64).to_dict()})
+    choice = choose_device("cpu")
+    codec, ears, unet = load_codec(bundle, choice), load_ears(bundle, choice), load_unet(bundle, choice)
+    return Engine(bundle, choice, codec=codec, ears=ears, unet=unet, points=points)
+
+
+def test_insightface_s_points_align_the_faithful_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = released_model(tmp_path / "model", PointReader(Recorded()))
+    clip, voice, out = tmp_path / "c.mp4", tmp_path / "v.wav", tmp_path / "o.mkv"
+    save_clip(clip, tiny.presenter(12), 25, None, 16000)
+    tiny.save_voice(voice, tiny.voice(0.4))
+    profiles: list[Faithful] = []
+
+    class Noted(Faithful):
+        def __init__(self, bundle: Bundle) -> None:
+            super().__init__(bundle)
+            profiles.append(self)
+
+    monkeypatch.setattr("lipwright.pipeline.profile.Faithful", Noted)
+    report = engine.sync(clip, voice, out, INSIGHTFACE)
+    assert (report.frames, report.untouched_frames) == (12, 0)
+    assert report.face["frames_with_face"] == 12 and report.options["faces"] == "insightface"
+    three = [[[70, 80], [125, 81], [98, 111 + index]] for index in range(12)]
+    expected = matrices(np.array(three, np.float32), LATENTSYNC(64))
+    np.testing.assert_array_equal(profiles[0].matrices, expected)
+
+
+@pytest.mark.parametrize(("stop", "said"), [(0, "no face in any"), (5, r"No face was found at 0\.20 s")])
+def test_a_frame_without_insightface_s_face_ends_the_job(tmp_path: Path, stop: int, said: str) -> None:
+    engine = released_model(tmp_path / "model", PointReader(Recorded(stop)))
+    clip, voice, out = tmp_path / "c.mp4", tmp_path / "v.wav", tmp_path / "o.mkv"
+    save_clip(clip, tiny.presenter(12), 25, None, 16000)
+    tiny.save_voice(voice, tiny.voice(0.4))
+    with pytest.raises(NoFaceError, match=said):
+        engine.sync(clip, voice, out, INSIGHTFACE)
+    assert not out.exists()
+
+
+def test_insightface_is_for_the_faithful_profile_and_released_models(model: Engine) -> None:
+    with pytest.raises(OptionError, match=r"'insightface'.*'natural'; use --profile faithful"):
+        SyncOptions(faces="insightface").validate()
+    INSIGHTFACE.validate()
+    with pytest.raises(OptionError, match=r"aligned by eyes"):
+        profile_of(INSIGHTFACE, model.bundle)

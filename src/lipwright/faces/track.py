@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.errors import NoFaceError
+from lipwright.faces import align
 from lipwright.faces.detect import Face, FaceReader, Image, Points
 from lipwright.faces.mesh import KEPT, column, keep
 from lipwright.faces.shots import CutFinder
@@ -78,9 +79,17 @@ class FaceTrack:
         stop = int(absent[absent > frame].min(initial=stop))
         return np.asarray(_smooth(self.points[start:stop])[frame - start], np.float32)
 
+    def anchors(self, template: align.Template) -> NDArray[np.float32]:
+        """The three raw points (n, 3, 2) that a template is fitted to, NaN where absent."""
+        return align.anchors(self.points, template)
+
+    def heights(self) -> NDArray[np.float32]:
+        """Face heights (n,) in px, forehead to chin, NaN where absent."""
+        spans = self.points[:, column(152)] - self.points[:, column(10)]
+        return np.asarray(np.linalg.norm(spans, axis=1), np.float32)
+
     def report(self) -> dict[str, object]:
         """Figures for a job's report."""
-        heights = np.linalg.norm(self.points[:, column(152)] - self.points[:, column(10)], axis=1)
         return {
             "frames": len(self),
             "frames_with_face": int(self.present.sum()),
@@ -88,7 +97,7 @@ class FaceTrack:
             "runs": len(self.runs()),
             "cuts": list(self.cuts),
             "people": self.people,
-            "face_height_px": round(float(np.median(heights[self.present])), 1),
+            "face_height_px": round(float(np.median(self.heights()[self.present])), 1),
         }
 
 

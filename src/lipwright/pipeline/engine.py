@@ -17,6 +17,7 @@ from lipwright.diffusion.samplers import sample
 from lipwright.diffusion.schedule import Schedule
 from lipwright.errors import WeightsError
 from lipwright.faces.detect import FaceReader
+from lipwright.faces.insightface import PointReader
 from lipwright.latents.codec import FACTOR, Codec
 from lipwright.latents.conditioning import assemble, latent_mask, masked
 from lipwright.models.unet import UNet3D
@@ -28,7 +29,7 @@ from lipwright.speech.features import Blocks, Listening
 from lipwright.weights.bundle import MODEL_FILE, Bundle
 from lipwright.weights.find import find_bundle
 from lipwright.weights.load import load_codec, load_ears, load_unet
-from lipwright.weights.load_faces import load_faces
+from lipwright.weights.load_faces import load_faces, load_points
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Engine:
         ears: Ears,
         unet: UNet3D,
         faces: FaceReader | None = None,
+        points: PointReader | None = None,
     ) -> None:
         self.bundle = bundle
         self.choice = choice
@@ -68,6 +70,7 @@ class Engine:
         self._ears = ears
         self._unet = unet
         self._faces = faces
+        self._points = points
         keep = torch.from_numpy(bundle.mask.keep_mask(bundle.resolution))
         self._keep_mask = keep.to(choice.device, choice.dtype)
 
@@ -124,6 +127,12 @@ class Engine:
         if self._faces is None:
             self._faces = load_faces(progress)
         return self._faces
+
+    def points(self) -> PointReader:
+        """The optional reader of the released code's points. Raises WeightsError when it is not there."""
+        if self._points is None:
+            self._points = load_points(gpu=self.choice.device.type == "cuda")
+        return self._points
 
     def sampling(self, options: SyncOptions) -> Sampling:
         """The options of a job completed by the bundle's defaults."""

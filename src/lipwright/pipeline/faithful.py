@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lipwright.errors import NoFaceError
 from lipwright.faces import released
-from lipwright.faces.align import Box, Template, anchors, fit_released
+from lipwright.faces.align import Box, Template, fit_released
 from lipwright.faces.track import FaceTrack
 from lipwright.media.picture import Frame
 from lipwright.media.probe import VideoInfo
@@ -68,7 +68,7 @@ class Faithful:
                 "faithful needs one in every frame; use --profile natural."
             )
         shown = self._retimed[: len(self._timeline)]
-        return self.windows_of(anchors(track.points[shown], self._template), len(self._timeline))
+        return self.windows_of(track.anchors(self._template)[shown], len(self._timeline))
 
     def windows_of(self, points: NDArray[np.floating], frames: int) -> list[Window]:
         """Windows of so many output frames, given the three points (n, 3, 2) of each re-timed frame.

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
+from lipwright.errors import OptionError
+from lipwright.faces import insightface
 from lipwright.faces.align import Box
 from lipwright.faces.track import FaceTrack
 from lipwright.media.picture import Frame
@@ -60,5 +62,10 @@ class Profile(Protocol):
 
 
 def profile_of(options: SyncOptions, bundle: Bundle) -> Profile:
-    """The profile of one job."""
+    """The profile of one job. Raises OptionError when the model was made for other face points."""
+    if options.faces == "insightface" and bundle.template.anchors != insightface.ANCHORS:
+        raise OptionError(
+            f"faces is 'insightface', but the model {bundle.name} is aligned by {bundle.template.anchors}; "
+            "use --faces mediapipe, or a released LatentSync model."
+        )
     return Faithful(bundle) if options.profile == "faithful" else Natural(bundle, options)

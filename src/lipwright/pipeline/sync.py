@@ -5,9 +5,10 @@ queues: decode and align | network | blend and encode. Memory does not grow with
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.errors import MediaError, NoFaceError, OutputError
+from lipwright.faces.insightface import follow_points
 from lipwright.faces.track import FaceTrack, follow_face
 from lipwright.media.decode import Warn
 from lipwright.media.frames import Frame, read_frames, read_order
@@ -153,7 +155,7 @@ class _Job:
         Reads no further than the sound lasts. A file that breaks half way is an error, unless `force` asks
         for what was good before it; the report then says where it broke.
         """
-        reader = self.engine.faces(self.progress)
+        find = self._finder()
         pts: list[int] = []
         last_ticks = self.info.frame_ticks
         ends_s = float(sound_s) + LOOK_AHEAD / float(self.info.rate)
@@ -173,7 +175,7 @@ class _Job:
             total = min(total, int(ends_s * float(self.info.rate)) + 1)
         with self.clock("track"):
             try:
-                track = follow_face(pictures(), reader, progress=self.progress, total=total)
+                track = find(pictures(), progress=self.progress, total=total)
             except NoFaceError as error:
                 raise NoFaceError(
                     f"{self.info.path} shows no face in any of its {len(pts)} frames; use a video in which a "
@@ -190,6 +192,12 @@ class _Job:
             )
         self.report.face = track.report()
         return track, pts, last_ticks
+
+    def _finder(self) -> Callable[..., FaceTrack]:
+        """`follow_face` or its like with the face reader of the options, loaded."""
+        if self.options.faces == "insightface":
+            return partial(follow_points, reader=self.engine.points())
+        return partial(follow_face, reader=self.engine.faces(self.progress))
 
     def warn(self, sentence: str) -> None:
         """Note what was wrong with an input, once."""
