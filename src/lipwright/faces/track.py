@@ -1,5 +1,6 @@
 """Pass 1 over a video: who is the largest face, where it is in each frame, and where shots begin."""
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +22,7 @@ REACH = 2  # frames to each side that smoothing looks at
 SMOOTHING = np.exp(-0.5 * np.arange(-REACH, REACH + 1, dtype=np.float64) ** 2)  # Gaussian, sigma 1 frame
 SAME_PLACE = 0.8  # a face closer to a person's last place than this (in face sizes) is that person
 SAME_SIZE = 1.6  # and not larger or smaller than by this factor
+LARGEST_BLOCK = 512  # frames of points that are stored together
 JUMP_FACES = 0.06  # a head that moves further in one frame (in face sizes), and
 JUMP_RATIO = 4.0  # so many times further than in the frames around, was cut
 
@@ -101,13 +103,38 @@ class FaceTrack:
         }
 
 
+class _Rows:
+    """Kept points of frame after frame, in a few large blocks.
+
+    One small array a frame would settle in the gaps that pictures leave in the heap, so that later pictures
+    no longer fit there, and a long video would take more memory than a short one.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[NDArray[np.float32]] = []
+        self._free = 0
+
+    def append(self, points: Points) -> None:
+        """Add one frame's (K, 2)."""
+        if not self._free:
+            self._free = min(8 << len(self._blocks), LARGEST_BLOCK)
+            self._blocks.append(np.empty((self._free, *points.shape), np.float32))
+        self._blocks[-1][len(self._blocks[-1]) - self._free] = points
+        self._free -= 1
+
+    def array(self) -> NDArray[np.float32]:
+        """All rows, (n, K, 2)."""
+        joined = np.concatenate(self._blocks)
+        return joined[: len(joined) - self._free]
+
+
 @dataclass
 class _Person:
     """Everything seen of one person within one shot."""
 
-    frames: list[int] = field(default_factory=list)
-    points: list[Points] = field(default_factory=list)
-    sizes: list[float] = field(default_factory=list)
+    frames: "array[int]" = field(default_factory=lambda: array("q"))
+    points: _Rows = field(default_factory=_Rows)
+    sizes: "array[float]" = field(default_factory=lambda: array("d"))
     place: Points = field(default_factory=lambda: np.zeros(2, np.float32))
 
     def add(self, frame: int, face: Face) -> None:
@@ -171,8 +198,8 @@ def _build(count: int, chosen: list[_Person], cuts: list[int], people: int) -> F
     present = np.zeros(count, bool)
     points = np.full((count, len(KEPT), 2), np.nan, np.float32)
     for person in chosen:
-        present[person.frames] = True
-        points[person.frames] = person.points
+        present[list(person.frames)] = True
+        points[list(person.frames)] = person.points.array()
     bridged = _bridge(present, points, cuts)
     jumps = _jumps(present, points)
     return FaceTrack(present, points, tuple(sorted({*cuts, *jumps})), people, bridged)
