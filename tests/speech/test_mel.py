@@ -47,3 +47,11 @@ def test_very_short_sounds(samples: int, columns: int) -> None:
 def test_silence_is_finite() -> None:
     assert np.all(np.isfinite(mel.log_mel(np.zeros(1600, np.float32))))
     assert np.all(mel.syncnet_mel(np.zeros(1600, np.float32)) == -4)
+
+
+def test_sixteen_bit_samples_sound_like_floats() -> None:
+    rng = np.random.default_rng(4)
+    whole = rng.integers(-9000, 9000, 16000).astype(np.int16)
+    scaled = (whole / 32768).astype(np.float32)
+    np.testing.assert_allclose(mel.log_mel_power(whole, 3, 60), mel.log_mel_power(scaled, 3, 60), atol=1e-5)
+    assert mel.loudest(whole) == pytest.approx(mel.loudest(scaled), abs=1e-5)

@@ -24,6 +24,7 @@ from lipwright.models.unet import UNet3D
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.pipeline.report import Report
 from lipwright.progress import Progress
+from lipwright.speech import mel
 from lipwright.speech.ears import Ears
 from lipwright.speech.features import Blocks, Listening
 from lipwright.weights.bundle import MODEL_FILE, Bundle
@@ -150,7 +151,7 @@ class Engine:
         """How the natural profile cuts sound for this model."""
         return self._ears.blocks
 
-    def listen(self, samples: NDArray[np.float32], blocks: Blocks | None = None) -> Listening:
+    def listen(self, samples: mel.Sound, blocks: Blocks | None = None) -> Listening:
         """Feature rows of a sound (mono, 16 kHz), encoded block by block when they are asked for."""
         return Listening(
             self._ears.encode,

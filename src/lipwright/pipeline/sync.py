@@ -34,6 +34,7 @@ from lipwright.pipeline.repaint import Repainter
 from lipwright.pipeline.report import Report
 from lipwright.pipeline.windows import Window
 from lipwright.progress import Progress
+from lipwright.speech.mel import FULL_SCALE
 
 if TYPE_CHECKING:
     from lipwright.pipeline.engine import Engine
@@ -89,8 +90,8 @@ def _check_names(out: Path, *inputs: Path) -> None:
             raise OutputError(f"The output {out} is an input of this job; give it another name.")
 
 
-def read_voice(audio: Path, *, salvage: bool, warn: Warn) -> NDArray[np.float32]:
-    """The sound that drives the mouth, mono at 16 kHz; `salvage`: as far as a damaged file goes.
+def read_voice(audio: Path, *, salvage: bool, warn: Warn) -> NDArray[np.int16]:
+    """The sound that drives the mouth, mono at 16 kHz in 16 bits; `salvage`: as far as a damaged file goes.
 
     Raises MediaError when there is none or hardly any.
     """
@@ -100,7 +101,8 @@ def read_voice(audio: Path, *, salvage: bool, warn: Warn) -> NDArray[np.float32]
             f"{audio} holds only {len(samples) / RATE * 1000:.0f} ms of sound; give at least "
             f"{SHORTEST_S * 1000:.0f} ms of speech."
         )
-    return samples
+    whole = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
+    return np.asarray(whole, np.int16)
 
 
 def _begin(engine: "Engine", info: VideoInfo, audio: Path, out: Path, options: SyncOptions) -> Report:
@@ -209,7 +211,7 @@ class _Job:
             return next(frames, None)
 
     def render(
-        self, windows: list[Window], timeline: Timeline, samples: NDArray[np.float32], writer: Writer
+        self, windows: list[Window], timeline: Timeline, samples: NDArray[np.int16], writer: Writer
     ) -> None:
         """Pass 2, in three workers."""
         self.report.frames = len(timeline)

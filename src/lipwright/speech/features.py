@@ -55,13 +55,14 @@ SHORT = Blocks("overlap", rows=150, context=25, padding=None)  # networks traine
 class Listening:
     """Feature rows of one sound, computed on demand; memory does not grow with the length asked for.
 
-    samples: mono, 16 kHz, -1..1. The encoder runs without gradients. Rows come back on its output's device.
+    samples: mono, 16 kHz, -1..1 or 16-bit. The encoder runs without gradients. Rows come back on the device
+    of its output.
     """
 
     def __init__(
         self,
         encode: Encode,
-        samples: Float32[np.ndarray, " n"],
+        samples: mel.Sound,
         blocks: Blocks = RELEASED,
         *,
         device: torch.device | None = None,

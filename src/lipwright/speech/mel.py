@@ -8,7 +8,7 @@ from functools import cache
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Int16
 from numpy.typing import NDArray
 
 RATE = 16000
@@ -25,6 +25,7 @@ SYNC_COLUMNS_PER_S = RATE // SYNC_HOP
 SYNC_COLUMNS = 52  # one SyncNet input: ceil(16 frames / (5 frames per 16 columns) * 16)
 SYNC_BAND_HZ = (55.0, 7600.0)
 PREEMPHASIS = 0.97
+FULL_SCALE = 32768.0  # of 16-bit samples
 
 _Precision = TypeVar("_Precision", np.float32, np.float64)
 
@@ -32,6 +33,10 @@ _Precision = TypeVar("_Precision", np.float32, np.float64)
 def columns(samples: int) -> int:
     """Whisper mel columns of a sound of that many samples."""
     return samples // HOP
+
+
+Sound = Float32[np.ndarray, " n"] | Int16[np.ndarray, " n"]
+"""Mono samples at RATE: -1..1, or 16-bit whole numbers, which take half the memory."""
 
 
 @cache
@@ -50,9 +55,7 @@ def filterbank(
     return np.asarray(triangles * (2.0 / (right - left)), dtype=np.float64)
 
 
-def log_mel_power(
-    samples: Float32[np.ndarray, " n"], first: int = 0, stop: int | None = None
-) -> Float32[np.ndarray, "80 m"]:
+def log_mel_power(samples: Sound, first: int = 0, stop: int | None = None) -> Float32[np.ndarray, "80 m"]:
     """log10 of the mel power, columns `first` to `stop` (default: all), floored at 1e-10.
 
     A column sees the true sound around it even where the block ends; beyond the file, its mirror image.
@@ -61,12 +64,15 @@ def log_mel_power(
     if stop <= first:
         return np.zeros((BANDS, 0), np.float32)
     at = np.arange(first * HOP - WINDOW // 2, (stop - 1) * HOP + WINDOW // 2)
-    power = _spectra(samples[_mirrored(at, len(samples))], WINDOW, HOP) ** 2
+    heard = samples[_mirrored(at, len(samples))]
+    if heard.dtype == np.int16:
+        heard = heard.astype(np.float32) / np.float32(FULL_SCALE)
+    power = _spectra(heard.astype(np.float32, copy=False), WINDOW, HOP) ** 2
     mel = filterbank(WINDOW).astype(np.float32) @ power.T
     return np.asarray(np.log10(np.maximum(mel, np.float32(LEAST_POWER))), dtype=np.float32)
 
 
-def loudest(samples: Float32[np.ndarray, " n"], block: int = 3000) -> float:
+def loudest(samples: Sound, block: int = 3000) -> float:
     """The largest log10 mel power of the whole sound, in blocks of columns; for silence, the floor."""
     most = np.log10(LEAST_POWER)
     for first in range(0, columns(len(samples)), block):
