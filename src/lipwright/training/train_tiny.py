@@ -202,7 +202,7 @@ def describe(config: TinyConfig, records: dict[str, Any]) -> dict[str, Any]:
         "mask": TINY_MASK.to_dict(),
         "carry_detail": True,
         "schedule": SCHEDULE.to_json(),
-        "defaults": {"steps": 6, "guidance": 1.5, "solver": "ddim"},
+        "defaults": {"steps": 4, "guidance": 1.5, "solver": "ddim"},
         "parts": {
             "autoencoder": {
                 "kind": "pixel",
