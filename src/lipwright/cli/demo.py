@@ -37,7 +37,7 @@ def demo(
         done = Engine.load(model).sync(
             assets / CLIP, assets / VOICE, out, SyncOptions(force=force), Progress(listener, cancel)
         )
-        chosen = set(spread_over(done.frames, SHOWN))
+        chosen = set(spread_over(min(done.frames, done.source_frames_used), SHOWN))  # shown once in both
         rows = []
         for title, path in (("before", assets / CLIP), ("after", out)):
             frames = read_frames(path, stop=done.frames)
