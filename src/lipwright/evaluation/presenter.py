@@ -23,10 +23,11 @@ from lipwright.options import SyncOptions
 from lipwright.presenter.articulation import articulate
 from lipwright.presenter.identity import draw_identity
 from lipwright.presenter.motion import draw_motion
+from lipwright.presenter.phonemes import Phoneme
 from lipwright.presenter.portrait import Portrait
 from lipwright.presenter.pose import Pose
 from lipwright.presenter.texts import EVALUATION_SEED
-from lipwright.presenter.voice import Speech, draw_speech
+from lipwright.presenter.voice import SAMPLE_RATE, Speech, draw_speech
 from lipwright.progress import Progress
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ RATE = 25
 SIZE = 384
 SECONDS = 4.0
 LAGS = 6
+SKIPPED_S = 1.5  # of the speeches that are not said: past their opening silence
 STAGE = "evaluate clips"
 
 
@@ -100,10 +102,25 @@ class _Scene:
 
 
 def _scene(seed: int) -> _Scene:
-    own, said, other = (draw_speech(seed + offset, SECONDS) for offset in (0, 400_000, 800_000))
+    said = draw_speech(seed + 400_000, SECONDS)
+    own, other = (
+        _middle(draw_speech(seed + offset, 3 * SECONDS), said.duration_s) for offset in (0, 800_000)
+    )
     times = np.arange(max(1, round(said.duration_s * RATE))) / RATE
     portrait = Portrait(draw_identity(seed), SIZE)
     return _Scene(portrait, list(draw_motion(seed, times)), own, said, other, times)
+
+
+def _middle(speech: Speech, seconds: float) -> Speech:
+    """A stretch out of a longer speech, from a second and a half after its start.
+
+    Drawn speeches begin and end with silence. Two whole ones would be alike in that, and a mouth that follows
+    one of them would seem to follow the other.
+    """
+    start = min(SKIPPED_S, max(0.0, speech.duration_s - seconds))
+    samples = speech.samples[round(start * SAMPLE_RATE) :][: round(seconds * SAMPLE_RATE)]
+    moved = [(part.label, max(0.0, part.start_s - start), part.end_s - start) for part in speech.phonemes]
+    return Speech(samples, tuple(Phoneme(*part) for part in moved if part[2] > 0 and part[1] < seconds))
 
 
 def evaluate_presenter(
