@@ -1,6 +1,5 @@
 """Synthetic speech with its articulation: the training set of `tiny`'s ears."""
 
-import json
 import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,7 +84,6 @@ def make_speech(
         np.save(folder / "visemes.npy", np.concatenate([part[2] for part in parts]))
         np.save(folder / "starts.npy", np.cumsum([0, *(len(part[1]) for part in parts)]))
         write_json(folder / "speech.json", {"seed": seed, "parameters": PARAMETERS, "visemes": VISEMES})
-    json.loads((folder / "speech.json").read_text())
     return SpeechMaterial(
         *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("mel", "measures", "visemes", "starts"))
     )
