@@ -23,6 +23,12 @@ def one_thread() -> None:
     cv2.setNumThreads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_credentials(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The certificate that tests make stays out of the user's folder; processes that they start use it too."""
+    os.environ["LIPWRIGHT_CREDENTIALS"] = str(tmp_path_factory.mktemp("credentials"))
+
+
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model bundle at toy size (see tiny.py)."""

@@ -143,6 +143,9 @@ class SyncOptions:
     longer: str = _knob("bounce", "When the voice is longer than the video.", choices=LONGER)
     shorter: str = _knob("cut_off", "When the voice is shorter than the video.", choices=SHORTER)
     gap: str = _knob("pass", "Frames without a face: pass them through, or stop with an error.", choices=GAPS)
+    provenance: bool = _knob(
+        True, "Sign content credentials (C2PA) into the video that say that it was edited, and how."
+    )
     device: str | None = _knob(None, "cpu, cuda, cuda:N or mps. Default: the best one found.")
     dtype: str | None = _knob(
         None, "Number format of the networks. Default: the device's own.", choices=DTYPES

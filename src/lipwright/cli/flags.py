@@ -34,8 +34,9 @@ def with_options(command: Callable[..., None], knobs: Sequence[Knob] = KNOBS) ->
 
 def _flag(knob: Knob) -> inspect.Parameter:
     kind = knob.type | None if knob.optional else knob.type
+    name = knob.name.replace("_", "-")
     option = typer.Option(
-        f"--{knob.name.replace('_', '-')}",
+        f"--{name}/--no-{name}" if knob.default is True else f"--{name}",
         help=_help(knob),
         metavar=None if knob.type is bool else knob.type.__name__.replace("str", "word").upper(),
         show_default=not knob.optional and knob.type is not bool,

@@ -5,7 +5,7 @@ words.
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -31,15 +31,18 @@ def check_output(out: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def private_file(out: Path, *, force: bool) -> Iterator[BinaryIO]:
+def private_file(
+    out: Path, *, force: bool, seal: Callable[[Path, Path], bool] | None = None
+) -> Iterator[BinaryIO]:
     """A new file `.NAME.XXXXXXXX.part.SUFFIX` beside `out`: takes its place when the block ends well, else
     is removed.
 
     The bytes are on the disk (fsync) before the rename, so that a crash leaves the old file or the new one,
-    whole.
+    whole. `seal(private, sealed)` writes the file that takes the place instead, or returns False.
     """
     check_output(out, force=force)
     private = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.part{out.suffix}")
+    sealed = private.with_name(f".sealed{private.name}")
     with write_errors(out):
         file = open(private, "x+b", buffering=0)  # noqa: SIM115 (closed before the rename)
     try:
@@ -47,12 +50,17 @@ def private_file(out: Path, *, force: bool) -> Iterator[BinaryIO]:
             yield file
             with write_errors(out):
                 os.fsync(file.fileno())
+        whole = private
+        if seal is not None and seal(private, sealed):
+            whole = sealed
+            with write_errors(out), open(sealed, "rb") as copy:
+                os.fsync(copy.fileno())
         check_output(out, force=force)
         with write_errors(out):
-            os.replace(private, out)
-    except BaseException:
+            os.replace(whole, out)
+    finally:
         private.unlink(missing_ok=True)
-        raise
+        sealed.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -190,9 +190,10 @@ def open_writer(
     audio: Path | None,
     duration: Fraction,
     force: bool,
+    seal: Callable[[Path, Path], bool] | None = None,
 ) -> Iterator[Writer]:
     """Write frames like those of `info` to `out`, with the sound of `audio`, cut or filled up to `duration`
-    seconds.
+    seconds. `seal`: see `private_file`.
 
     The file appears under its name only when the block ends well; on any exception nothing is left. Size,
     pixel format, colour tags, pixel shape, rotation and time base are the source's where the codec allows;
@@ -206,7 +207,7 @@ def open_writer(
         def sound(output: OutputContainer, encoding: Plan) -> Sound:
             return file_sound(output, encoding.container, audio, duration, frame, salvage=force)
 
-    with _written(Path(out), info, codec, crf, preset, duration, sound, force) as writer:
+    with _written(Path(out), info, codec, crf, preset, duration, sound, force, seal) as writer:
         yield writer
 
 
@@ -220,9 +221,10 @@ def _written(
     duration: Fraction | None,
     sound: SoundMaker | None,
     force: bool,
+    seal: Callable[[Path, Path], bool] | None = None,
 ) -> Iterator[Writer]:
     encoding = plan(out, codec, info.pix_fmt, info.stored_size, info.rate, crf=crf, preset=preset)
-    with private_file(out, force=force) as file:
+    with private_file(out, force=force, seal=seal) as file:
         with write_errors(out):
             container = av.open(
                 file,

@@ -29,6 +29,7 @@ from lipwright.options import SyncOptions
 from lipwright.pipeline.items import Item
 from lipwright.pipeline.paste import EditedRanges
 from lipwright.pipeline.profile import Profile, profile_of
+from lipwright.pipeline.provenance import sealing
 from lipwright.pipeline.relay import Crew, Relay, StageClock
 from lipwright.pipeline.repaint import Repainter
 from lipwright.pipeline.report import Report
@@ -58,6 +59,7 @@ def sync(
     info = probe_video(video)
     probe_audio(audio)
     report = _begin(engine, info, audio, out, options)
+    seal = sealing(report, video, audio, out, options)
     profile = profile_of(options, engine.bundle)
     job = _Job(engine, info, options, profile, progress, report)
     samples = read_voice(audio, salvage=options.force, warn=job.warn)
@@ -75,6 +77,7 @@ def sync(
         audio=audio,
         duration=timeline.duration,
         force=options.force,
+        seal=seal,
     ) as writer:
         report.warnings.extend(writer.notes)
         job.render(windows, timeline, samples, writer)
