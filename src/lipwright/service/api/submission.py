@@ -1,0 +1,212 @@
+"""The body of a submit, checked: what runs, on which inputs, with which options. Ranges come from options.py."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from lipwright.errors import OptionError
+from lipwright.options import KNOBS, Knob, SyncOptions
+from lipwright.service.api.limits import check_text
+from lipwright.service.errors import InvalidParameterError, MissingParameterError
+from lipwright.service.settings import Settings
+
+MODELS = ("bytedance/latentsync", "wavespeed-ai/latentsync", "lipwright/latentsync")
+"""Model ids of the wire format; all run the same."""
+
+SERVERS_OWN = ("force", "device", "dtype")
+"""Options of a job that the server decides, not its clients."""
+OPTIONS: tuple[Knob, ...] = tuple(knob for knob in KNOBS if knob.name not in SERVERS_OWN)
+MEDIA = {"video": "the video with the face", "audio": "the speech"}
+MAX_URL_LENGTH = 8192
+BASE64_AND_WEBHOOK = (
+    "webhook callback does not support base64 output, please use the normal API to use base64 output"
+)
+"""Word for word what WaveSpeed answers."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a client asks for."""
+
+    video: str
+    audio: str
+    bundle: str
+    options: dict[str, Any]
+    """The options that were given."""
+    webhook_url: str | None
+    sync: bool
+    """Whether to wait for the result."""
+    base64: bool
+    """Whether outputs are to be base64 instead of URLs."""
+
+    @property
+    def as_input(self) -> dict[str, Any]:
+        """The prediction's `input`: the fields that were given and are known."""
+        return {"audio": self.audio, "video": self.video, "model": self.bundle, **self.options}
+
+
+def parse_submission(body: dict[str, Any], webhook: str | None, settings: Settings) -> Submission:
+    """Check a body and the query's `webhook`, which wins over the body's `webhook_url`.
+
+    Unknown fields are dropped, and null counts as "not given". Raises MissingParameterError,
+    InvalidParameterError.
+    """
+    given = {name: value for name, value in body.items() if value is not None}
+    media = {name: _media(given, name, meaning) for name, meaning in MEDIA.items()}
+    bundle = given.get("model", settings.default_model)
+    if bundle not in settings.models:
+        raise InvalidParameterError(
+            f"model is {_shown(bundle)}, but this server has {', '.join(settings.models)}."
+        )
+    submission = Submission(
+        video=media["video"],
+        audio=media["audio"],
+        bundle=bundle,
+        options=_options(given),
+        webhook_url=_webhook(given, webhook, settings),
+        sync=_flag(given, "enable_sync_mode"),
+        base64=_flag(given, "enable_base64_output"),
+    )
+    if submission.base64 and submission.webhook_url is not None:
+        raise InvalidParameterError(BASE64_AND_WEBHOOK)
+    return submission
+
+
+def input_schema(settings: Settings) -> dict[str, Any]:
+    """JSON Schema of a submit's body, also what the model catalogue shows."""
+    properties: dict[str, Any] = {
+        "audio": {
+            "type": "string",
+            "minLength": 1,
+            "description": "URL of the speech (mp3, aac, wav, m4a, flac, ogg), from an upload or public; or a data: URI.",
+        },
+        "video": {
+            "type": "string",
+            "minLength": 1,
+            "description": "URL of the video with the face (mp4 and others), from an upload or public; or a data: URI.",
+        },
+        "model": {
+            "type": "string",
+            "enum": list(settings.models),
+            "default": settings.default_model,
+            "description": "Which model bundle of this server renders.",
+        },
+    }
+    properties |= {knob.name: _knob_schema(knob) for knob in OPTIONS}
+    properties |= {
+        "webhook_url": {
+            "type": "string",
+            "description": "URL that is sent the finished prediction; the query's `webhook` does the same.",
+        },
+        "enable_sync_mode": {
+            "type": "boolean",
+            "default": False,
+            "description": f"Wait for the result, for up to {settings.sync_window_s:g} s.",
+        },
+        "enable_base64_output": {
+            "type": "boolean",
+            "default": False,
+            "description": "Outputs as base64 instead of URLs; not together with a webhook.",
+        },
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["audio", "video"],
+        "x-order-properties": ["video", "audio", *(n for n in properties if n not in MEDIA)],
+    }
+
+
+def _knob_schema(knob: Knob) -> dict[str, Any]:
+    names = {int: "integer", float: "number", str: "string", bool: "boolean"}
+    schema: dict[str, Any] = {"type": names[knob.type], "description": knob.meaning}
+    if knob.choices:
+        schema["enum"] = list(knob.choices)
+    whole = knob.type is int
+    if knob.low is not None:
+        schema["minimum"] = int(knob.low) if whole else knob.low
+    if knob.high is not None:
+        schema["maximum"] = int(knob.high) if whole else knob.high
+    if knob.default is not None:
+        schema["default"] = knob.default
+    return schema
+
+
+def _media(given: dict[str, Any], name: str, meaning: str) -> str:
+    value = given.get(name)
+    if value is None or value == "":
+        raise MissingParameterError(f"{name} is missing; give the URL of {meaning}.")
+    if not isinstance(value, str):
+        raise InvalidParameterError(f"{name} is {_shown(value)}, but must be the URL of {meaning}.")
+    if value[:5].lower() == "data:":
+        return value
+    return _url(name, value, f"the http(s) URL or the data: URI of {meaning}")
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    options = {knob.name: _whole(knob, given[knob.name]) for knob in OPTIONS if knob.name in given}
+    try:
+        SyncOptions(**options).validate()
+    except OptionError as error:
+        raise InvalidParameterError(str(error)) from error
+    return options
+
+
+def _whole(knob: Knob, value: Any) -> Any:
+    """20.0 as 20 where a whole number is wanted: JSON does not tell them apart, and some clients write the first."""
+    if knob.type is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    # A sentence about a value quotes it, so a huge one is refused before.
+    if isinstance(value, str | list | dict) and len(str(value)) > 100:
+        raise InvalidParameterError(f"{knob.name} is {_shown(value)}, which is too long.")
+    return value
+
+
+def _webhook(given: dict[str, Any], query: str | None, settings: Settings) -> str | None:
+    value = query if query else given.get("webhook_url")
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidParameterError(f"webhook_url is {_shown(value)}, but must be a URL.")
+    url = _url("webhook", value, "an https URL")
+    if urlsplit(url).scheme.lower() != "https" and not settings.allow_private_urls:
+        raise InvalidParameterError(f"webhook is {_shown(value)}, but must be an https URL.")
+    return url
+
+
+def _url(name: str, value: str, wanted: str) -> str:
+    """`value` if it has the form of an http(s) URL; where it leads is checked when it is fetched."""
+    check_text(name, value)
+    url = value.strip()
+    if len(url) > MAX_URL_LENGTH:
+        raise InvalidParameterError(
+            f"{name} has {len(url)} characters, but a URL here may have {MAX_URL_LENGTH} at most."
+        )
+    try:
+        parts = urlsplit(url)
+        ok = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and _port_ok(parts.port)
+        if ok and parts.hostname is not None and ":" in parts.hostname:
+            ipaddress.ip_address(parts.hostname.partition("%")[0])
+    except ValueError:
+        ok = False
+    if not ok or any(c <= " " or c == "\x7f" for c in url):
+        raise InvalidParameterError(f"{name} is {_shown(value)}, but must be {wanted}.")
+    return url
+
+
+def _port_ok(port: int | None) -> bool:
+    return port is None or port > 0
+
+
+def _flag(given: dict[str, Any], name: str) -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidParameterError(f"{name} is {_shown(value)}, but must be true or false.")
+    return value
+
+
+def _shown(value: object) -> str:
+    """A client's value for a sentence: on one line and not too long."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
