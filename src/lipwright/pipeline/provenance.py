@@ -1,9 +1,9 @@
 """Whether and how an output says that it was edited."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
-from lipwright import __version__
 from lipwright.errors import OutputError
 from lipwright.media.certificate import Certificate, find_certificate
 from lipwright.media.credentials import Statement, can_carry, seal
@@ -26,7 +26,7 @@ def sealing(report: Report, video: Path, audio: Path, out: Path, options: SyncOp
         report.provenance = f"none: a {out.suffix} file cannot carry content credentials; mp4 and mov can"
         return None
     certificate = find_certificate()
-    statement = Statement("lipwright", __version__, report.model, video, audio)
+    statement = Statement("lipwright", version("lipwright"), report.model, video, audio)
 
     def sign(plain: Path, sealed: Path) -> bool:
         try:
