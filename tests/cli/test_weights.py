@@ -18,7 +18,10 @@ from lipwright.media.write import save_clip
 from lipwright.weights.catalog import OFFICIAL
 from lipwright.weights.convert import convert
 
-NAMES = ("tiny", "latentsync-1.0", "latentsync-1.5", "latentsync-1.6", "sd-vae-ft-mse", "faces")
+NAMES = (
+    *("tiny", "latentsync-1.0", "latentsync-1.5", "latentsync-1.6"),
+    *("sd-vae-ft-mse", "vgg16", "videomae-v2-g", "faces", "lpips"),
+)
 
 
 def weights(*arguments: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:

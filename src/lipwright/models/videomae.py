@@ -11,6 +11,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from lipwright.errors import WeightsError
 from lipwright.models.attention import attend
@@ -156,12 +157,23 @@ class VideoMAE(nn.Module):
         self.head = nn.Linear(config.embed_dim, config.num_classes)
         table = position_table(config.tokens, config.embed_dim)
         self.register_buffer("positions", table, persistent=False)
+        self.gradient_checkpointing = False  # trades a second forward pass for memory
 
     def forward(self, x: Float[Tensor, "b 3 f h w"]) -> Float[Tensor, "b c"]:
         """x: 0..1, `all_frames` frames of `img_size` px; no mean or deviation is taken off."""
-        tokens = self.patch_embed(x)
-        tokens = tokens + cast(Tensor, self.positions).to(tokens)
-        for block in self.blocks:
-            tokens = block(tokens)
-        out: Tensor = self.fc_norm(tokens.mean(dim=1))
+        out: Tensor = self.fc_norm(self.through(self.embed(x)).mean(dim=1))
         return out
+
+    def embed(self, x: Float[Tensor, "b 3 f h w"]) -> Float[Tensor, "b n c"]:
+        """All tokens of videos with their places added; the last axis of the tokens' order is x."""
+        tokens: Tensor = self.patch_embed(x)
+        return tokens + cast(Tensor, self.positions).to(tokens)
+
+    def through(self, tokens: Float[Tensor, "b n c"]) -> Float[Tensor, "b n c"]:
+        """Tokens, all or some of a video's, through the blocks."""
+        for block in self.blocks:
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                tokens = checkpoint(block, tokens, use_reentrant=False)
+            else:
+                tokens = block(tokens)
+        return tokens

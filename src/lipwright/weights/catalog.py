@@ -52,7 +52,22 @@ FACES = WheelBundle(
     note="face detector and 468-point face mesh",
 )
 
-WHEEL_BUNDLES: Mapping[str, WheelBundle] = MappingProxyType({FACES.name: FACES})
+LPIPS = WheelBundle(
+    name="lpips",
+    requirement="lpips==0.1.4",
+    files=(
+        WheelFile(
+            member="lpips/weights/v0.1/vgg.pth",
+            name="vgg.pth",
+            sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+            size=7289,
+        ),
+    ),
+    licence="BSD-2-Clause",
+    note="linear heads of LPIPS 0.1 on VGG-16",
+)
+
+WHEEL_BUNDLES: Mapping[str, WheelBundle] = MappingProxyType({part.name: part for part in (FACES, LPIPS)})
 
 
 @dataclass(frozen=True)
@@ -155,6 +170,31 @@ SD_VAE = HubPart(
     terms=MIT_TERMS,
     about="Stable Diffusion's autoencoder, fine-tuned; every LatentSync model needs it",
 )
+
+# What only training and evaluation need; the released repository carries both.
+VGG16 = HubPart(
+    name="vgg16",
+    files=(
+        HubFile(
+            _R10,
+            "auxiliary/vgg16-397923af.pth",
+            "backbone",
+            sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            revision=_REVISION_10,
+        ),
+    ),
+    licence="BSD-3-Clause",
+    terms=MIT_TERMS,
+    about="VGG-16 of torchvision, under the heads of LPIPS",
+)
+VIDEOMAE_G = HubPart(
+    name="videomae-v2-g",
+    files=(HubFile(_R10, "auxiliary/vit_g_hybrid_pt_1200e_ssv2_ft.pth", "videomae", revision=_REVISION_10),),
+    licence="CC-BY-NC-4.0",
+    terms="Its authors' pages name CC-BY-NC-4.0 and, elsewhere, Apache-2.0; take the stricter.",
+    about="VideoMAE v2 ViT-giant, the judge of motion that TREPA was released with",
+)
+HUB_PARTS: Mapping[str, HubPart] = MappingProxyType({part.name: part for part in (SD_VAE, VGG16, VIDEOMAE_G)})
 
 _MODELS = (
     OfficialModel(
