@@ -1,8 +1,8 @@
-"""Fault points: named places at which a test can stop a process, to kill it exactly there. Off unless asked for.
+"""Fault points: named places where a test can stop a process, to kill it exactly there. Off by default.
 
-A test names an empty folder in LIPWRIGHT_FAULTS and writes `<point>.armed` into it. The first process that reaches
-the point takes the file by renaming it to `<point>.reached`, writes its process id into it, and waits until the
-test kills it or renames the file to `<point>.released`. Without the variable a point costs one dictionary look-up.
+A test names an empty folder in LIPWRIGHT_FAULTS and writes `<point>.armed` into it. The first process that
+reaches the point takes the file by renaming it to `<point>.reached`, writes its process id into it, and waits
+until the test kills it or takes the file away. Without the variable a point costs one dictionary look-up.
 `check_allowed` refuses the variable on a server that renders for real.
 """
 
@@ -56,6 +56,6 @@ def check_allowed(settings: Settings) -> None:
     """Raise SettingsError when faults are asked for on a server whose renderer is a part of Lipwright."""
     if VARIABLE in os.environ and settings.renderer.startswith("lipwright."):
         raise SettingsError(
-            f"{VARIABLE} is set, which stops the server on purpose and is for tests with a renderer of their own; "
-            "unset it."
+            f"{VARIABLE} is set, which stops the server on purpose and is for tests with a renderer of their "
+            "own; unset it."
         )

@@ -1,8 +1,8 @@
 """The waiting line, as the API sees it: join it in the transaction that accepts a job, or leave it.
 
-The line is the predictions table itself: a row in state `created` waits. Accepting a job is thus one commit, and no
-second store can disagree with it. The controller takes rows from the line (dispatch.py) and gives each a durable
-workflow in the transaction that changes its state.
+The line is the predictions table itself: a row in state `created` waits. Accepting a job is thus one commit,
+and no second store can disagree with it. The controller takes rows from the line (dispatch.py) and gives each
+a durable workflow in the transaction that changes its state.
 """
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ class JobQueue:
         self._settings = settings
 
     def enqueue(self, conn: sa.Connection, prediction: Prediction) -> None:
-        """Accept a prediction inside the caller's transaction: its row, its reservation, its place in the line.
+        """Accept a prediction in the caller's transaction: its row, its reservation, its place in the line.
 
         It is accepted when that transaction commits. Raises RateLimitError when too many jobs wait,
         CreditError and ConflictError as `predictions.insert`; then the caller must roll back.
@@ -60,8 +60,8 @@ class JobQueue:
     def _check_room(self, conn: sa.Connection, key_id: str) -> None:
         if predictions.unfinished_of(conn, key_id) >= self._settings.max_queued_per_key:
             raise RateLimitError(
-                f"This key already has {self._settings.max_queued_per_key} unfinished predictions; wait for some "
-                "of them.",
+                f"This key already has {self._settings.max_queued_per_key} unfinished predictions; wait for "
+                "some of them.",
                 retry_after_s=FULL_RETRY_S,
             )
         waiting = conn.execute(
