@@ -29,7 +29,7 @@ export function compare({ before, after, longer = "bounce" }) {
   const frame = el("div", { class: "compare-frame" }, source, result, source === null ? null : [...tags, handle]);
   const note = el("p", { class: "muted small", hidden: source !== null, text: "Only the result is shown: the source is not kept on this server." });
   const player = controls(result, () => follow(true));
-  const node = el("figure", { class: "compare", "aria-label": "Before and after" }, frame, player.node, note);
+  const node = el("figure", { class: "compare", "aria-label": "Before and after" }, el("div", { class: "compare-dark" }, frame), player.node, note);
 
   let at = 50;
   function split(percent) {
@@ -72,7 +72,6 @@ export function compare({ before, after, longer = "bounce" }) {
   }
   result.addEventListener("loadedmetadata", () => {
     frame.style.setProperty("--shape", `${result.videoWidth} / ${result.videoHeight}`);
-    frame.classList.toggle("is-tall", result.videoHeight > result.videoWidth);
   });
   result.addEventListener("error", () => {
     note.textContent = "The result cannot be shown. It may have been swept; outputs are kept for a limited time.";

@@ -75,7 +75,7 @@ export function inputCard(kind, onChange) {
         { class: "drop-ways" },
         button("Choose a file", { class: "quiet small", onclick: () => picker.click() }, icon("file")),
         record,
-        button("Use a link", { class: "quiet small", onclick: askLink }, icon("link")),
+        button("Link", { class: "quiet small", onclick: askLink }, icon("link")),
       ),
     ];
   }

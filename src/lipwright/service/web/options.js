@@ -6,6 +6,19 @@ import { plain, title } from "./format.js";
 /** Inputs with a place of their own on the page, or of no use from a page. */
 const ELSEWHERE = new Set(["video", "audio", "webhook_url", "enable_sync_mode", "enable_base64_output"]);
 
+/** Shown at once, in this order, when the server has them; everything else waits behind "More". */
+const FIRST = ["model", "steps", "guidance", "seed", "longer", "shorter", "gap"];
+
+/** Names that say more than the option's own; others are shown as they are. */
+const NAMES = {
+  crf: "Quality (CRF)",
+  gap: "Frames without a face",
+  longer: "Voice longer than the video",
+  shorter: "Voice shorter than the video",
+  reuse: "Reuse of steps",
+  provenance: "Content credentials",
+};
+
 /** Above this many steps a slider cannot be set with any precision, so that a field is shown. */
 const SLIDER_STEPS = 200;
 
@@ -13,6 +26,9 @@ const SLIDER_STEPS = 200;
 export function optionsForm(schema, onChange) {
   const names = (schema["x-order-properties"] ?? Object.keys(schema.properties)).filter((name) => !ELSEWHERE.has(name) && name in schema.properties);
   const fields = names.map((name) => field(name, schema.properties[name], changed));
+  const first = FIRST.map((name) => fields.find((one) => one.name === name)).filter((one) => one !== undefined);
+  const rest = fields.filter((one) => !first.includes(one));
+  const more = el("details", { class: "more-options", hidden: rest.length === 0 }, el("summary", { text: "More" }), el("div", { class: "option-grid" }, rest.map((one) => one.node)));
   const badge = el("span", { class: "badge", hidden: true });
   const reset = button("Back to defaults", {
     class: "link",
@@ -27,7 +43,8 @@ export function optionsForm(schema, onChange) {
     "details",
     { class: "card options", id: "options" },
     el("summary", {}, el("span", { class: "summary-title", text: "Options" }), badge),
-    el("div", { class: "option-grid" }, fields.map((one) => one.node)),
+    el("div", { class: "option-grid" }, first.map((one) => one.node)),
+    more,
     reset,
   );
 
@@ -56,6 +73,7 @@ export function optionsForm(schema, onChange) {
       const bad = fields.filter((one) => !one.check());
       if (bad.length > 0) {
         node.open = true;
+        more.open ||= rest.includes(bad[0]);
         bad[0].focus();
       }
       return bad.length === 0;
@@ -71,7 +89,7 @@ function field(name, property, onChange) {
   const problem = el("p", { class: "problem", id: ids.problem, hidden: true });
   const range = control.range === "" ? "" : ` (${control.range})`;
   const help = el("p", { class: "help", id: ids.help, text: `${property.description ?? ""}${range}` });
-  const label = el("label", { for: id, text: property.title ?? title(name) });
+  const label = el("label", { for: id, text: property.title ?? NAMES[name] ?? title(name) });
   const node = el("div", { class: `option option-${control.kind}` }, label, control.node, help, problem);
 
   function check() {
@@ -98,7 +116,7 @@ function makeControl(property, ids, onChange) {
 function choice(property, described, onChange) {
   const offered = property.enum.filter((one) => one !== null);
   const none = property.default === undefined || property.default === null;
-  const options = offered.map((one) => el("option", { value: String(one), text: String(one) }));
+  const options = offered.map((one) => el("option", { value: String(one), text: String(one).replaceAll("_", " ") }));
   const input = el("select", { ...described, onchange: onChange }, none ? el("option", { value: "", text: "Automatic" }) : null, options);
   const standard = none ? "" : String(property.default);
   input.value = standard;

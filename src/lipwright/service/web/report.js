@@ -11,8 +11,7 @@ export function reportView(report, id) {
     "div",
     { class: "report" },
     warnings(report.warnings ?? []),
-    el("div", { class: "facts" }, facts(report).map(([name, value]) => el("div", {}, el("dt", { text: name }), el("dd", { text: value })))
-      .reduce((list, pair) => (list.append(pair), list), el("dl"))),
+    el("dl", { class: "facts" }, facts(report).map(([name, value]) => el("div", {}, el("dt", { text: name }), el("dd", { text: value })))),
     timings(report.timings_s ?? {}),
     edited(report),
     link,
@@ -21,10 +20,9 @@ export function reportView(report, id) {
 
 function facts(report) {
   const face = report.face ?? {};
-  const options = Object.entries(report.options ?? {}).filter(([, value]) => value !== null && typeof value !== "object");
   const rows = [
     ["Picture", report.width && `${report.width} × ${report.height}`],
-    ["Frames", report.frames && `${report.frames} at ${plain(report.rate)} per second`],
+    ["Frames", report.frames && report.rate && `${report.frames} at ${plain(report.rate)} per second`],
     ["Length", report.duration_s && span(report.duration_s)],
     ["Length mode", report.length_mode && title(report.length_mode)],
     ["Frames untouched", report.untouched_frames !== undefined && String(report.untouched_frames)],
@@ -37,8 +35,7 @@ function facts(report) {
     ["Wall time", report.wall_s && span(report.wall_s)],
     ...Object.entries(face).filter(([, value]) => typeof value !== "object").map(([name, value]) => [`Face: ${title(name).toLowerCase()}`, typeof value === "number" ? plain(value) : String(value)]),
   ];
-  const shown = rows.filter(([, value]) => value !== undefined && value !== 0 && value !== false && value !== "");
-  return shown.length > 0 ? shown : options.map(([name, value]) => [title(name), String(value)]);
+  return rows.filter(([, value]) => typeof value === "string" && value !== "");
 }
 
 function warnings(list) {

@@ -80,7 +80,7 @@ function wordsFor({ phase, stage }, left) {
   if (phase === "upload") return { headline: "Uploading", detail: "Your files go to this server only." };
   if (phase === "queue") return { headline: "Waiting for a place", detail: "Accepted and safe: it runs as soon as a slot is free, even if you close this page." };
   if (phase === "offline") return { headline: "The server does not answer", detail: "Your job is kept there. Asking again…" };
-  return { headline: stage === "" ? "Rendering" : title(stage), detail: left };
+  return { headline: stage === "" ? "Working" : title(stage), detail: left };
 }
 
 /** A guess from the pace so far; empty while there is too little to guess from. */
