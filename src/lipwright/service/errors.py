@@ -104,7 +104,7 @@ class NotFoundError(RequestError):
 
 
 class ConflictError(RequestError):
-    """The request contradicts an earlier one: a used Idempotency-Key with another body, a file that exists."""
+    """It contradicts an earlier request: an Idempotency-Key used with another body, a file that exists."""
 
     http_status = 409
 

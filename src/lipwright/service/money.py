@@ -10,7 +10,6 @@ in the order prediction, order, key.
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -172,7 +171,7 @@ def release(conn: sa.Connection, prediction_id: str) -> int | None:
     return int(order.amount_micro)
 
 
-def _open_order(conn: sa.Connection, prediction_id: str) -> sa.Row[Any] | None:
+def _open_order(conn: sa.Connection, prediction_id: str) -> sa.Row[str, int] | None:
     """Key and amount of an order that is still reserved, locked; None for none."""
     return conn.execute(
         sa.select(t.orders.c.key_id, t.orders.c.amount_micro)

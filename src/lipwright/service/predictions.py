@@ -6,7 +6,7 @@ lost. `complete` and `fail` settle the money and note the webhook in the same tr
 functions run inside the caller's transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -128,6 +128,14 @@ def get(conn: sa.Connection, id: str, key_id: str | None = None) -> Prediction |
     return _one(conn, query)
 
 
+def by_ids(conn: sa.Connection, ids: Collection[str]) -> dict[str, Prediction]:
+    """Those of the predictions that exist, of whichever key, deleted ones too, by id."""
+    if not ids:
+        return {}
+    rows = conn.execute(sa.select(*_COLUMNS).where(t.predictions.c.id.in_(list(ids))))
+    return {row.id: _prediction(row) for row in rows}
+
+
 def by_idempotency(conn: sa.Connection, key_id: str, idempotency_key: str) -> Prediction | None:
     """The prediction that a key submitted under this Idempotency-Key."""
     return _one(
@@ -162,7 +170,7 @@ def search(
     created_after_us: int | None = None,
     created_before_us: int | None = None,
 ) -> tuple[list[Prediction], int]:
-    """One page (from 1) of a key's predictions, newest first, deleted ones left out; and how many there are."""
+    """One page (from 1) of a key's predictions, newest first, without deleted ones; and how many there are."""
     c = t.predictions.c
     wanted = [c.key_id == key_id, c.deleted_us.is_(None)]
     if model is not None:
@@ -357,11 +365,11 @@ def _change(conn: sa.Connection, id: str, starting_from: Sequence[str], **values
     return done.rowcount == 1
 
 
-def _one(conn: sa.Connection, query: sa.Select[Any]) -> Prediction | None:
+def _one(conn: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> Prediction | None:
     row = conn.execute(query).one_or_none()
     return None if row is None else _prediction(row)
 
 
-def _prediction(row: sa.Row[Any]) -> Prediction:
+def _prediction(row: sa.Row[*tuple[Any, ...]]) -> Prediction:
     values = dict(row._mapping)
     return Prediction(**values | {"outputs": tuple(row.outputs), "nsfw": tuple(row.nsfw)})

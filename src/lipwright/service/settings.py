@@ -305,7 +305,7 @@ def load_settings(file: Path | None = None, **given: Any) -> Settings:
 
 
 def misspelt_variables() -> dict[str, str]:
-    """Environment variables that look like misspelt settings, each with the setting that was probably meant."""
+    """Environment variables that look like misspelt settings, each with the one that was probably meant."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     strangers = [name for name in os.environ if name.startswith(PREFIX) and name not in known]
     close = {name: get_close_matches(name, known, n=1, cutoff=0.9) for name in sorted(strangers)}
