@@ -32,6 +32,14 @@ class Codec(Protocol):
         ...
 
 
+class OpenCodec(Codec, Protocol):
+    """A codec through whose decoder training can look at pixels."""
+
+    def decode_open(self, latents: Float[Tensor, "f 4 y x"]) -> Float[Tensor, "f 3 h w"]:
+        """As `decode`, all frames at once; gradients flow back to the latents."""
+        ...
+
+
 class PosteriorCodec:
     """Stable Diffusion's autoencoder (diffusers' AutoencoderKL). Runs without gradients.
 
@@ -59,10 +67,11 @@ class PosteriorCodec:
 
     @torch.no_grad()
     def decode(self, latents: Float[Tensor, "f 4 y x"]) -> Float[Tensor, "f 3 h w"]:
-        def chunk(first: int, stop: int) -> Tensor:
-            return autoencoder.decode(self.vae, (latents[first:stop] / self.scale + self.shift).contiguous())
+        return _chunked(len(latents), lambda first, stop: self.decode_open(latents[first:stop]))
 
-        return _chunked(len(latents), chunk)
+    def decode_open(self, latents: Float[Tensor, "f 4 y x"]) -> Float[Tensor, "f 3 h w"]:
+        """As `decode`, all frames at once; gradients flow back to the latents."""
+        return autoencoder.decode(self.vae, (latents / self.scale + self.shift).contiguous())
 
 
 class PlainNetwork(Protocol):
@@ -92,10 +101,11 @@ class PlainCodec:
 
     @torch.no_grad()
     def decode(self, latents: Float[Tensor, "f 4 y x"]) -> Float[Tensor, "f 3 h w"]:
-        def chunk(first: int, stop: int) -> Tensor:
-            return self.network.decode(latents[first:stop] / self.scale + self.shift)
+        return _chunked(len(latents), lambda first, stop: self.decode_open(latents[first:stop]))
 
-        return _chunked(len(latents), chunk)
+    def decode_open(self, latents: Float[Tensor, "f 4 y x"]) -> Float[Tensor, "f 3 h w"]:
+        """As `decode`, all frames at once; gradients flow back to the latents."""
+        return self.network.decode(latents / self.scale + self.shift)
 
 
 def _chunked(frames: int, work: Callable[[int, int], Tensor]) -> Tensor:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from lipwright.models.perceptual import OwnFeatures, Perceptual
 from lipwright.models.stable_syncnet import StableSyncNet, agreement_loss, stack_frames
 from lipwright.models.videomae import VideoMAE
 
@@ -49,6 +50,27 @@ def sync_loss(
     """How little decoded frames (-1..1) go with their sound: cross entropy of the cosine against 1."""
     picture, sound = network(lower_halves(pixels, side), mel)
     return agreement_loss(picture, sound, torch.ones_like(picture[:, 0])).mean()
+
+
+def latent_sync_loss(
+    network: StableSyncNet, latents: Float[Tensor, "b c f y x"], mel: Float[Tensor, "b 1 80 52"]
+) -> Float[Tensor, ""]:
+    """The same for a SyncNet of latents (scaled): it sees all of them, nothing is decoded."""
+    picture, sound = network(stack_frames(rearrange(latents, "b c f y x -> b f c y x")), mel)
+    return agreement_loss(picture, sound, torch.ones_like(picture[:, 0])).mean()
+
+
+def perceptual_loss(
+    network: Perceptual | OwnFeatures,
+    made: Float[Tensor, "b f 3 h w"],
+    true: Float[Tensor, "b f 3 h w"],
+) -> Float[Tensor, ""]:
+    """LPIPS, or the stand-in, of the lower halves of all frames (-1..1), in float32."""
+    half = made.shape[-2] // 2
+    lower = [rearrange(v[..., half:, :].float(), "b f c h w -> (b f) c h w") for v in (made, true)]
+    with torch.autocast(made.device.type, enabled=False):
+        found: Tensor = network(*lower)
+    return found.mean()
 
 
 def motion_features(network: VideoMAE, videos: Float[Tensor, "b f 3 h w"]) -> Float[Tensor, "b c"]:

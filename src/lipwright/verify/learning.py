@@ -84,8 +84,9 @@ def train_step(check: Check) -> None:
         fill(network)
         ready(network, check)
     side = batch.pixels.shape[-1]
-    judges = stage_two.Judges(codec.vae, syncnet, videomae, sync_side=side)
+    judges = stage_two.Judges(codec.decode_open, syncnet, videomae, sync_side=side)
     found = stage_two.step_losses(unet, judges, Schedule(), batch, stage_two.LossWeights())
+    assert found.pixels is not None and batch.mel is not None
     check.array("pred_noise", found.prediction, STEP)
     check.array("x0", found.clean, STEP)
     check.array("decoded0", found.pixels[0, 0], STEP)
@@ -96,7 +97,9 @@ def train_step(check: Check) -> None:
         check.array(name, embed, STEP)
     ours = {"recon": found.reconstruction, "sync": found.sync, "trepa": found.trepa, "total": found.total}
     for name, value in record.settings.get("losses", {}).items():
-        check.value(f"losses.{name}", ours[name], value, LOSS * abs(value))
+        mine = ours[name]
+        assert mine is not None
+        check.value(f"losses.{name}", mine, value, LOSS * abs(value))
     _check_update(check, found.total, trainable)
 
 

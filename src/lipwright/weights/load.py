@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lipwright.device import DeviceChoice
 from lipwright.errors import WeightsError
-from lipwright.latents.codec import Codec, PlainCodec, PosteriorCodec
+from lipwright.latents.codec import OpenCodec, PlainCodec, PosteriorCodec
 from lipwright.models.articulation import ArticulationConfig, ArticulationEncoder
 from lipwright.models.pixel_autoencoder import PixelAutoencoder, PixelAutoencoderConfig
 from lipwright.models.temporal import PositionTable
@@ -74,7 +74,7 @@ def load_unet(bundle: Bundle, choice: DeviceChoice) -> UNet3D:
     return _loaded(lambda: UNet3D(config), bundle, "unet", choice)
 
 
-def load_codec(bundle: Bundle, choice: DeviceChoice) -> Codec:
+def load_codec(bundle: Bundle, choice: DeviceChoice) -> OpenCodec:
     """The way between crops and latents of a bundle."""
     part = _part(bundle, "autoencoder", CODECS)
     return CODECS[part["kind"]](bundle, part, choice)
@@ -86,13 +86,13 @@ def load_ears(bundle: Bundle, choice: DeviceChoice) -> Ears:
     return EARS[part["kind"]](bundle, part, choice)
 
 
-def _pixel(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> Codec:
+def _pixel(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> OpenCodec:
     config = PixelAutoencoderConfig.from_json(dict(part["config"]))
     network = _loaded(lambda: PixelAutoencoder(config), bundle, "autoencoder", choice)
     return PlainCodec(network, scale=float(part["scaling"]), shift=float(part["shift"]))
 
 
-def _sd_vae(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> Codec:
+def _sd_vae(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> OpenCodec:
     network = _loaded(lambda: build_vae(part["config"]), bundle, "autoencoder", choice)
     return PosteriorCodec(network, scale=float(part["scaling"]), shift=float(part["shift"]))
 
@@ -109,7 +109,7 @@ def _whisper(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> E
     return WhisperEars(encoder, float(part["window_s"]), float(part["context_s"]))
 
 
-CODECS: Mapping[str, Callable[[Bundle, Mapping[str, Any], DeviceChoice], Codec]] = MappingProxyType(
+CODECS: Mapping[str, Callable[[Bundle, Mapping[str, Any], DeviceChoice], OpenCodec]] = MappingProxyType(
     {"pixel": _pixel, "sd-vae": _sd_vae}
 )
 EARS: Mapping[str, Callable[[Bundle, Mapping[str, Any], DeviceChoice], Ears]] = MappingProxyType(
