@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 @contextmanager
 def arriving(target: Path) -> Iterator[BinaryIO]:
-    """An open file that takes the name `target` when the block ends well, in the place of an earlier one; it is
-    gone when the block ends badly. The folder must exist.
+    """An open file that takes the name `target`, in the place of an earlier one, when the block ends well; it
+    is gone when the block ends badly. The folder must exist.
     """
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
