@@ -11,6 +11,7 @@ from lipwright.cli.edge import run_to_exit_code
 from lipwright.cli.evaluate import evaluate
 from lipwright.cli.flags import with_options
 from lipwright.cli.presenter import presenter
+from lipwright.cli.serve import serve
 from lipwright.cli.sync import sync
 from lipwright.cli.train import train
 from lipwright.cli.verify import verify
@@ -44,6 +45,7 @@ app.command()(with_options(sync))
 app.command()(presenter)
 app.command()(demo)
 app.command()(verify)
+app.command()(serve)
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")

@@ -1,15 +1,13 @@
 """Metrics for Prometheus: what the processes count, and what the database knows.
 
-The processes of one server write to files in a shared folder (the library's multiprocess mode), named in
-PROMETHEUS_MULTIPROC_DIR before this module is first imported; the API's /metrics adds them up. Figures of the
+The processes of one server write to files in a shared folder (the library's multiprocess mode; runfiles.py
+names it before this module is first imported); the API's /metrics adds them up. Figures of the
 queue are read from the database when asked for, so they are right whatever was killed.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import sqlalchemy as sa
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -20,9 +18,8 @@ from prometheus_client.registry import Collector
 from lipwright.service import predictions
 from lipwright.service import tables as t
 from lipwright.service.db import now_us
-from lipwright.service.settings import Settings
+from lipwright.service.runfiles import METRICS_VARIABLE
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 STAGE_SECONDS = Histogram(
@@ -41,22 +38,9 @@ REQUESTS = Counter("lipwright_http_requests", "HTTP requests answered.", ["metho
 REQUEST_SECONDS = Histogram("lipwright_http_request_seconds", "Time of HTTP requests.", ["route"])
 
 
-def folder(settings: Settings) -> Path:
-    """Where the processes of a server keep their figures."""
-    return settings.data / "metrics"
-
-
-def prepare_folder(settings: Settings) -> Path:
-    """Empty the folder for a new server; to be called while none of its processes run."""
-    place = folder(settings)
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    return place
-
-
 def forget(pid: int) -> None:
     """Take the gauges of a process that ended out of the sums."""
-    if FOLDER_VARIABLE in os.environ:
+    if METRICS_VARIABLE in os.environ:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
@@ -109,7 +93,7 @@ def exposition(engine: sa.Engine) -> bytes:
     registry = CollectorRegistry()
     registry.register(QueueCollector(engine))
     text = generate_latest(registry)
-    if FOLDER_VARIABLE in os.environ:
+    if METRICS_VARIABLE in os.environ:
         processes = CollectorRegistry()
         MultiProcessCollector(processes)  # type: ignore[no-untyped-call]
         return text + generate_latest(processes)

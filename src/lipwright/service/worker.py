@@ -219,3 +219,14 @@ class _Teller:
         self._told_at, self._stage = now, event.stage
         values: dict[str, Any] = {"stage": event.stage, "done": event.done, "total": event.total}
         self._controller.send(channel.PROGRESS, **values)
+
+
+def check_models() -> None:
+    """Exit with a sentence unless every bundle named on the command line can be read."""
+    from lipwright.weights.find import find_bundle
+
+    for name in sys.argv[1:]:
+        try:
+            find_bundle(name)
+        except LipwrightError as error:
+            sys.exit(str(error))
