@@ -1,7 +1,7 @@
 """A prediction as clients see it: in the result call, in lists and in webhooks.
 
-Every field is there in every state and none is ever null: typed clients fail on less. Strings are "" when there
-is nothing to say, times have nanosecond digits, `urls` holds absolute URLs.
+Every field is there in every state and none is ever null: typed clients fail on less. Strings are "" when
+there is nothing to say, times have nanosecond digits, `urls` holds absolute URLs.
 """
 
 from collections.abc import Sequence

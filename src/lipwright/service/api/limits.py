@@ -8,6 +8,7 @@ from fastapi import Request
 
 from lipwright.service.errors import InvalidParameterError, TooLargeError
 
+_NOT_JSON = ("multipart/", "image/", "audio/", "video/", "text/html", "text/xml", "application/xml")
 _NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -24,7 +25,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def check_length(request: Request, limit: int) -> int | None:
-    """What Content-Length announces, in bytes; None without it. Raises TooLargeError before a byte is read."""
+    """What Content-Length announces, in bytes; None without it. Raises TooLargeError when that is too much."""
     announced = request.headers.get("content-length")
     if announced is None or not announced.isascii() or not announced.isdigit():
         return None
@@ -50,6 +51,13 @@ async def read_object(request: Request, limit: int) -> dict[str, Any]:
     ):
         raise InvalidParameterError(f"The body's type is {kind[:100]}, but must be application/json.")
     return parse_object(await read_body(request, limit))
+
+
+def refuse_media(request: Request) -> None:
+    """Raise InvalidParameterError when the content type says that the body is certainly no JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.startswith(_NOT_JSON):
+        raise InvalidParameterError(f"The body's type is {kind[:100]!r}, but must be application/json.")
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The body of a submit, checked: what runs, on which inputs, with which options. Ranges come from options.py."""
+"""The body of a submit, checked: what runs, on what, with which options. Ranges come from options.py."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from lipwright.service.settings import Settings
 
 MODELS = ("bytedance/latentsync", "wavespeed-ai/latentsync", "lipwright/latentsync")
 """Model ids of the wire format; all run the same."""
+MODEL_TYPE = "digital-human"
+"""The catalogue's category of these models."""
 
 SERVERS_OWN = ("force", "device", "dtype")
 """Options of a job that the server decides, not its clients."""
@@ -79,12 +81,12 @@ def input_schema(settings: Settings) -> dict[str, Any]:
         "audio": {
             "type": "string",
             "minLength": 1,
-            "description": "URL of the speech (mp3, aac, wav, m4a, flac, ogg), from an upload or public; or a data: URI.",
+            "description": "URL of the speech (mp3, aac, wav, m4a, flac, ogg), uploaded or public; or a data: URI.",
         },
         "video": {
             "type": "string",
             "minLength": 1,
-            "description": "URL of the video with the face (mp4 and others), from an upload or public; or a data: URI.",
+            "description": "URL of the video with the face (mp4 and others), uploaded or public; or a data: URI.",
         },
         "model": {
             "type": "string",
@@ -154,7 +156,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whole(knob: Knob, value: Any) -> Any:
-    """20.0 as 20 where a whole number is wanted: JSON does not tell them apart, and some clients write the first."""
+    """20.0 as 20 where a whole number is wanted: to JSON they are the same, and some clients write it so."""
     if knob.type is int and isinstance(value, float) and value.is_integer():
         return int(value)
     # A sentence about a value quotes it, so a huge one is refused before.
