@@ -5,10 +5,10 @@ BIN := .venv/bin
 STAMP := .venv/lipwright-setup.txt
 DEMO := demo.mp4
 
-.PHONY: help setup demo lint test clean
+.PHONY: help setup demo serve lint test test-kill clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
 setup: $(STAMP) ## Make .venv with everything in it
 
@@ -17,6 +17,9 @@ $(STAMP): pyproject.toml tools/setup.py
 
 demo: $(STAMP) ## Lip-sync the bundled presenter: demo.mp4 and demo.png
 	$(BIN)/lipwright demo --out $(DEMO)
+
+serve: $(STAMP) ## Run the service and its playground at http://127.0.0.1:8000
+	$(BIN)/lipwright serve
 
 lint: $(STAMP) ## Style, types, import rules
 	$(BIN)/ruff check .

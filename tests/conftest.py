@@ -5,6 +5,7 @@ import os
 # Before anything loads: figures in tests must not depend on the number of cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -53,3 +54,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """0.6 s of speech: shorter than `clip`."""
     return tiny.save_voice(tmp_path_factory.mktemp("voice") / "voice.wav", tiny.voice(0.6))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not run here, and why: one line for each reason, at the end of the output."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.getreports("skipped"))
+    for reason, count in sorted(reasons.items()):
+        tests = "1 test" if count == 1 else f"{count} tests"
+        terminalreporter.write_line(f"Not run here: {tests}. {reason.removeprefix('Skipped: ')}")

@@ -17,6 +17,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "lipwright-setup.txt"
+CLIENTS = ROOT / "tests" / "service" / "npm"
 OLDEST = (3, 11)
 NEWEST = (3, 13)
 # The CPU build by its local version: found wherever the installer has a folder or mirror of such wheels.
@@ -107,14 +108,27 @@ def fits(python: str) -> bool:
 
 
 def install() -> None:
-    """Install PyTorch, the package, its tools, and the two face files."""
+    """Install PyTorch, the package, its tools, the two face files, and the clients of the service's tests."""
     pip("--upgrade", "pip")
     install_torch()
     say("Installing Lipwright and its tools")
-    pip("--editable", f"{ROOT}[presenter]", *development_tools())
+    pip("--editable", f"{ROOT}[presenter,serve,s3]", *development_tools())
     say("Fetching the face detector and mesh")
     run([sys.executable, "-m", "lipwright", "weights", "pull", "faces"])
+    install_clients()
     say("Set-up is complete")
+
+
+def install_clients() -> None:
+    """The npm packages that the service's tests drive, where there is npm; without them these tests skip."""
+    npm = shutil.which("npm")
+    if npm is None:
+        say("npm is absent: tests that drive the npm clients will be skipped")
+        return
+    say("Installing the npm clients that tests drive")
+    command = [npm, "ci", "--prefix", str(CLIENTS), "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
+    if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+        say("They could not be installed: tests that drive them will be skipped")
 
 
 def install_torch() -> None:
