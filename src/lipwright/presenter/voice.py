@@ -105,8 +105,11 @@ def speak(text: str, voice: Voice, seed: int, *, pauses: bool = True) -> Speech:
     """
     samples, rate, phonemes = _synthesised(text, voice)
     speech = _resampled(samples, rate * voice.speed, rate, phonemes)
-    if not pauses:
-        return speech
+    return paused(speech, seed) if pauses else speech
+
+
+def paused(speech: Speech, seed: int) -> Speech:
+    """The same words with silence around and in longer pauses, a drawn loudness and a faint noise floor."""
     rng = np.random.default_rng([_STREAM_SPEECH, seed])
     return _levelled(_with_pauses(speech, rng), rng)
 

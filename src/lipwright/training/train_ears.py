@@ -1,0 +1,123 @@
+"""Ears for real people: from roughened speech of several synthesisers to mouth measures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lipwright.models.articulation import Heard
+from lipwright.models.listener import Listener, ListenerConfig, own_level, relative
+from lipwright.presenter.parameters import PARAMETERS
+from lipwright.presenter.phonemes import VISEMES
+from lipwright.training.augment import FLOOR
+from lipwright.training.ears_config import SHARES, EarsConfig
+from lipwright.training.ears_material import ROWS_HZ, EarsMaterial, Windows, cut
+from lipwright.training.loop import Stage
+from lipwright.training.roughen_ears import roughen_ears
+from lipwright.training.train_speech import correlations
+
+_JAW = PARAMETERS.index("jaw")
+_SILENT_SHARE = 0.04  # windows without a word: whatever hums there, the mouth stays shut
+_IMPORTANT = torch.tensor([2.0 if name in ("jaw", "press", "tuck") else 1.0 for name in PARAMETERS])
+
+
+def network_of(config: EarsConfig) -> Listener:
+    """The network of a run, untrained."""
+    return Listener(ListenerConfig(config.width, config.hidden, config.dilations, PARAMETERS, len(VISEMES)))
+
+
+def draw_batch(material: EarsMaterial, config: EarsConfig, generator: torch.Generator) -> Windows:
+    """Windows of training utterances, engines by their shares, some emptied of all speech."""
+    names = [name for name in material.names if len(material.of(name, False, config.held_every))]
+    shares = torch.tensor([SHARES[name] for name in names])
+    drawn = torch.multinomial(shares, config.batch, replacement=True, generator=generator)
+    chosen = []
+    for index in drawn.tolist():
+        mine = material.of(names[index], False, config.held_every)
+        chosen.append(mine[int(torch.randint(len(mine), (1,), generator=generator))])
+    windows = cut(material, np.array(chosen), _rows(config), config.tempo, generator)
+    empty = torch.rand(config.batch, generator=generator) < _SILENT_SHARE
+    windows.mel[empty] = FLOOR + 4.0
+    windows.measures[empty] = 0.0
+    windows.visemes[empty] = 0
+    return windows
+
+
+def _rows(config: EarsConfig) -> int:
+    return int(config.window_s * ROWS_HZ)
+
+
+def loss_parts(out: Heard, windows: Windows, config: EarsConfig) -> dict[str, Tensor]:
+    """The loss and its parts: visemes, measures, their motion and its evenness, likeness of the jaw."""
+    measures = out.measures.float()
+    classes = functional.cross_entropy(
+        out.visemes.float().transpose(1, 2), windows.visemes, label_smoothing=0.05
+    )
+    wrong = (measures - windows.measures) * _IMPORTANT.sqrt()
+    value, motion = wrong.square().mean(), wrong.diff(dim=1).square().mean()
+    evenness = wrong.diff(n=2, dim=1).square().mean()
+    found, true = measures[..., _JAW], windows.measures[..., _JAW]
+    found, true = found - found.mean(1, keepdim=True), true - true.mean(1, keepdim=True)
+    spoken = (true.norm(dim=1) > 0.5).float()
+    size = found.norm(dim=1) * true.norm(dim=1)
+    unlike = ((1 - (found * true).sum(1) / size.clamp(min=1e-3)) * spoken).mean()
+    loss = (
+        classes
+        + config.measures_weight * value
+        + config.velocity_weight * motion
+        + config.roughness_weight * evenness
+        + config.likeness_weight * unlike
+    )
+    return {"loss": loss, "visemes": classes, "measures": value, "unlike": unlike}
+
+
+@torch.no_grad()
+def hear_windows(network: torch.nn.Module, mel: Tensor) -> Heard:
+    """Clean or roughened log10 power straight through the network."""
+    heard: Heard = network(relative(mel, own_level(mel)))
+    return heard
+
+
+def train_ears(
+    folder: Path, config: EarsConfig, material: EarsMaterial, say: Callable[[str], None] = print
+) -> tuple[Listener, Stage]:
+    """Train, or go on with, the ears; states and curve in `folder`. Raises LipwrightError on NaN."""
+    torch.manual_seed(config.seed)  # the initial weights; everything later draws from the stage's generator
+    network = network_of(config)
+    stage = Stage("ears", network, folder, config.steps, config.rate, config.seed, ema=0.998, say=say)
+
+    def losses(generator: torch.Generator) -> dict[str, Tensor]:
+        windows = draw_batch(material, config, generator)
+        mel = roughen_ears(windows.mel, windows.quiet, generator)
+        heard = relative(mel, own_level(mel))
+        with torch.autocast("cpu", torch.bfloat16):
+            out = network(heard)
+        return loss_parts(out, windows, config)
+
+    def check() -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for name in material.names:
+            held = material.of(name, True, config.held_every)[:24]
+            if len(held):
+                figures.update(_held_figures(stage.result, material, held, config, name))
+        return figures
+
+    stage.run(losses, check)
+    result = stage.result
+    assert isinstance(result, Listener)
+    return result.eval(), stage
+
+
+def _held_figures(
+    network: torch.nn.Module, material: EarsMaterial, held: np.ndarray, config: EarsConfig, name: str
+) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(5)
+    windows = cut(material, held, _rows(config), (1.0, 1.0), generator)
+    out = hear_windows(network, windows.mel)
+    found = correlations(out.measures.flatten(0, 1), windows.measures.flatten(0, 1))
+    hit = (out.visemes.argmax(-1) == windows.visemes).float().mean()
+    keys = {p: float(c) for p, c in zip(PARAMETERS, found, strict=True)}
+    return {f"{name}_visemes": float(hit), **{f"{name}_{p}": keys[p] for p in ("jaw", "press", "tuck")}}
