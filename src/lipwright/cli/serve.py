@@ -74,7 +74,7 @@ def _check(settings: "Settings") -> int:
 
 def _migrate(settings: "Settings") -> None:
     from lipwright.service.db import database_url, open_database
-    from lipwright.service.migrations import migrate
+    from lipwright.service.migrate import migrate
     from lipwright.service.workflows import create_tables
 
     engine = open_database(settings)

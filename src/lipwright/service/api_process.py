@@ -13,9 +13,10 @@ KEEP_ALIVE_S = 75
 def run(settings: Settings) -> int:
     """Serve until SIGTERM, Ctrl-C or the death of the supervisor."""
     logs.configure(settings.log_level, process="api")
+    app = create_app(settings)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -23,6 +24,8 @@ def run(settings: Settings) -> int:
             timeout_graceful_shutdown=max(1, round(settings.drain_s)),
         )
     )
+
+    app.state.stopping = lambda: server.should_exit
 
     def leave() -> None:
         server.should_exit = True

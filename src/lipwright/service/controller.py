@@ -21,6 +21,7 @@ from lipwright.service.errors import DatabaseError
 from lipwright.service.jobs import Jobs
 from lipwright.service.lock import Lock, open_lock
 from lipwright.service.logs import log
+from lipwright.service.migrate import check_schema
 from lipwright.service.pool import LocalPool, plan_slots
 from lipwright.service.preparing import Preparer, bring_inputs
 from lipwright.service.reconcile import Reconciler
@@ -53,6 +54,7 @@ class Controller:
         sentinel.watch(self._stop.set)
         heartbeat_file(self._settings).parent.mkdir(parents=True, exist_ok=True)
         engine = open_database(self._settings)
+        check_schema(engine)
         lock = open_lock(engine)
         if not self._acquire(lock):
             return 0

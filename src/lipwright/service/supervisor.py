@@ -14,8 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 from pathlib import Path
+from typing import ClassVar
 
 from lipwright.service import metrics, sentinel
 from lipwright.service.listening import SOCKET_VARIABLE
