@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 
+from lipwright.service import playground
 from lipwright.service.api import account, health, models, predictions, reference, uploads
 from lipwright.service.api.adopting import clear_incoming
 from lipwright.service.api.describe import SECURITY_SCHEMES, answers, call, header, query
@@ -27,8 +26,10 @@ from lipwright.service.settings import Settings
 
 VERSIONS = ("v3", "v2")
 """Prefixes below /api/; both have every call, clients use the second for some."""
-WEB = Path(__file__).parent / "web"
-DESCRIPTION = "A video and a voice in, a lip-synced video out. Wire-compatible with WaveSpeedAI's `bytedance/latentsync`."
+DESCRIPTION = (
+    "A video and a voice in, a lip-synced video out. "
+    "Wire-compatible with WaveSpeedAI's `bytedance/latentsync`."
+)
 EXPOSED = ["Retry-After", "Content-Range", "Accept-Ranges", "ETag", "Idempotent-Replayed"]
 """Headers that pages of other origins may read, where CORS is set."""
 
@@ -59,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_api_route("/files/{storage_key:path}", put_file, methods=["PUT"], include_in_schema=False)
     app.include_router(health.router)
     app.include_router(reference.router)
-    app.mount("/", StaticFiles(directory=WEB, html=True, check_dir=False))
+    playground.mount(app, settings)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

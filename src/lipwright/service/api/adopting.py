@@ -47,7 +47,7 @@ def adopt(service: Service, key: Key, base_url: str, urls: dict[str, str]) -> di
 
 
 def keep(service: Service, key: Key, path: Path, filename: str, content_type: str | None) -> files.Upload:
-    """Make a file an upload of a key; it is taken away from where it lies. Blocks. Raises as `create_ticket`."""
+    """Make a file an upload of a key; it is taken from where it lies. Blocks. Raises as `create_ticket`."""
     with transaction(service.engine) as conn:
         upload = files.create_ticket(
             conn, key.id, filename, path.stat().st_size, content_type, service.settings
@@ -59,7 +59,7 @@ def keep(service: Service, key: Key, path: Path, filename: str, content_type: st
 
 
 def stored_seconds(service: Service, key: Key, found: OwnUrl) -> float:
-    """Length of an audio that this server keeps. Blocks. Raises InvalidParameterError when it cannot be told."""
+    """Length of an audio that this server keeps. Blocks. Raises InvalidParameterError if it has none."""
     links.check_allowed(service, key, found, "audio")
     with incoming_folder(service) as folder:
         path = service.storage.local_path(found.key)

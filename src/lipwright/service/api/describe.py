@@ -1,4 +1,4 @@
-"""How endpoints are described in the OpenAPI document: bodies and answers, which the endpoints read and write themselves.
+"""How endpoints are described in the OpenAPI document, since they read bodies and write answers themselves.
 
 They do so because a key is checked before a body is looked at, and a body is counted while it arrives.
 """
@@ -26,7 +26,7 @@ _MEANINGS = {
 
 
 def answers(data: Any, *errors: int, own: bool = True) -> dict[int | str, dict[str, Any]]:
-    """For `responses=`: the envelope around `data`, and these error statuses with those that every call may give."""
+    """For `responses=`: the envelope around `data`, these error statuses, and those of every call."""
     statuses = sorted({*errors, *((401, 403) if own else ()), 503})
     return {
         200: {"model": Answer[data], "description": "Success."},

@@ -64,7 +64,7 @@ def _find(service: Service, storage_key: str) -> str | tuple[Path, os.stat_resul
 
 
 def _satisfiable(header: str | None, size: int) -> bool:
-    """Whether a Range header can be answered; a unit that we do not know is to be ignored (RFC 9110, 14.2)."""
+    """Whether a Range header can be answered; an unknown unit is to be ignored (RFC 9110, section 14.2)."""
     if header is None or not header.strip().lower().startswith("bytes"):
         return True
     match = _RANGE.fullmatch(header)

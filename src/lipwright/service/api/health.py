@@ -51,7 +51,7 @@ async def readyz(request: Request) -> Response:
     },
 )
 async def figures(request: Request) -> Response:
-    """Queue, stages, outcomes, slots and requests, for Prometheus. With `metrics_key` set, a bearer token is asked."""
+    """Queue, stages, outcomes, slots and requests, for Prometheus; with `metrics_key` set, for its bearer."""
     service = Service.of(request)
     wanted = service.settings.metrics_key
     if wanted is not None and not hmac.compare_digest(token_of(request).encode(), wanted.encode()):

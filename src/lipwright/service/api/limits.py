@@ -25,7 +25,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def check_length(request: Request, limit: int) -> int | None:
-    """What Content-Length announces, in bytes; None without it. Raises TooLargeError when that is too much."""
+    """What Content-Length announces, in bytes; None without it. Raises TooLargeError if that is too much."""
     announced = request.headers.get("content-length")
     if announced is None or not announced.isascii() or not announced.isdigit():
         return None

@@ -47,8 +47,8 @@ def upload_url(service: Service, base: str, upload: files.Upload) -> str:
 def raw_webhook(request: Request) -> str | None:
     """The query's `webhook`, percent-encoded or raw.
 
-    A raw one, as an old client sends, holds "://" unescaped; all that follows is then part of it, because its own
-    query cannot be told from ours, which has nothing else.
+    A raw one, as an old client sends, holds "://" unescaped; all that follows is then part of it, because its
+    own query cannot be told from ours, which has nothing else.
     """
     found = _WEBHOOK.search(request.url.query)
     if found is None:
@@ -68,7 +68,7 @@ def ours(url: str, base: str) -> OwnUrl | None:
 
 
 def check_allowed(service: Service, key: Key, found: OwnUrl, name: str) -> None:
-    """Raise InvalidParameterError unless the file is there and the key may use it: by signature or as its own."""
+    """Raise InvalidParameterError unless the file is there and the key may use it: signed, or its own."""
     try:
         verify(service.url_secret, "GET", found.key, found.expires, found.signature, time.time())
     except ForbiddenError as error:

@@ -66,7 +66,7 @@ def _entry(service: Service, base_url: str, number: int, model_id: str) -> dict[
     return {
         "model_id": model_id,
         "name": model_id,
-        "description": "Makes the mouth in a video follow a voice: a video and a voice in, a lip-synced video out.",
+        "description": "A video and a voice in, a video whose mouth follows that voice out.",
         "type": MODEL_TYPE,
         "base_price": dollars(service.rule.unit_micro),
         "sort_order": number,

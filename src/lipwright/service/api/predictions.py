@@ -36,7 +36,7 @@ async def shown(service: Service, prediction: Prediction) -> dict[str, Any]:
     most = service.settings.max_base64_bytes
     if sum(sizes) > most:
         return prediction_object(prediction, []) | {
-            "error": f"The output has {sum(sizes)} bytes, but base64 is for {most} at most; fetch {urls[0]} instead."
+            "error": f"The output has {sum(sizes)} bytes, but base64 is for {most} at most; fetch {urls[0]}"
         }
     encoded = [await service.work(_encoded, service, key) for key in prediction.outputs]
     return prediction_object(prediction, encoded)
@@ -72,7 +72,7 @@ async def list_by_body(request: Request) -> Response:
 
 @router.post("/predictions/delete", responses=answers(Deleted, 400, 413), openapi_extra=call(DeleteBody))
 async def delete(request: Request) -> Response:
-    """Delete finished predictions and their outputs. Unfinished, unknown and other keys' ids are passed over."""
+    """Delete finished predictions and their outputs; other ids are passed over."""
     key = await caller(request)
     service = Service.of(request)
     body = check(DeleteBody, await read_object(request, service.settings.max_json_bytes))

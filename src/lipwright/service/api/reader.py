@@ -1,8 +1,8 @@
 """Look-ups of keys and predictions, many at a time.
 
-Clients poll. One look-up is a hop to a thread and two queries; a thousand waiting clients would be a thousand of
-each. Here those that arrive while a query runs are answered together by the next one, so a look-up by itself
-waits for nobody, and under load the cost is shared.
+Clients poll. One look-up is a hop to a thread and two queries; a thousand waiting clients would be a thousand
+of each. Here those that arrive while a query runs are answered together by the next one, so a look-up by
+itself waits for nobody, and under load the cost is shared.
 """
 
 import asyncio

@@ -49,11 +49,12 @@ def render(document: dict[str, Any]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(info['title'])} API</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{escape(info['title'])} API</h1><p>Version {escape(info['version'])}. {_prose(info['description'])} "
+        f"<h1>{escape(info['title'])} API</h1>"
+        f"<p>Version {escape(info['version'])}. {_prose(info['description'])} "
         'The same as <a href="openapi.json">OpenAPI document</a>.</p>'
         "<p>Send your key as <code>Authorization: Bearer KEY</code>. Every answer is "
-        "<code>{&quot;code&quot;, &quot;message&quot;, &quot;data&quot;}</code>; errors have their sentence in "
-        "<code>message</code> and <code>error</code>. Every path below <code>/api/v3</code> also exists below "
+        "<code>{&quot;code&quot;, &quot;message&quot;, &quot;data&quot;}</code>; errors have their sentence "
+        "in <code>message</code> and <code>error</code>. What is below <code>/api/v3</code> is also below "
         f"<code>/api/v2</code>.</p>{sections}</body></html>"
     )
 

@@ -1,4 +1,4 @@
-"""What the other calls take and answer, as types: bodies are checked against them, and /docs is made from them."""
+"""What the other calls take and answer, as types: bodies are checked by them, and /docs is made from them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
@@ -58,9 +58,7 @@ class PriceBody(Body):
     model_id: Annotated[str, Field(max_length=200)]
     inputs: Annotated[
         dict[str, Any] | None,
-        Field(
-            description="As they would be submitted; `duration` in seconds, or an uploaded `audio`, sets the price."
-        ),
+        Field(description="As for a submit; `duration` in seconds, or an uploaded `audio`, sets the price."),
     ] = None
 
 

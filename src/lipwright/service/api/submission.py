@@ -81,12 +81,12 @@ def input_schema(settings: Settings) -> dict[str, Any]:
         "audio": {
             "type": "string",
             "minLength": 1,
-            "description": "URL of the speech (mp3, aac, wav, m4a, flac, ogg), uploaded or public; or a data: URI.",
+            "description": "URL of the speech (mp3, aac, wav, m4a, flac, ogg), or a data: URI.",
         },
         "video": {
             "type": "string",
             "minLength": 1,
-            "description": "URL of the video with the face (mp4 and others), uploaded or public; or a data: URI.",
+            "description": "URL of the video with the face (mp4 and others), or a data: URI.",
         },
         "model": {
             "type": "string",
