@@ -18,12 +18,14 @@ from lipwright.service import dispatch, logs, metrics, sentinel, workflows
 from lipwright.service.db import open_database
 from lipwright.service.dispatch import Dispatcher
 from lipwright.service.errors import DatabaseError
+from lipwright.service.inputs import Inputs
 from lipwright.service.jobs import Jobs
 from lipwright.service.lock import Lock, open_lock
 from lipwright.service.logs import log
 from lipwright.service.migrate import check_schema
+from lipwright.service.outbox import Sender
 from lipwright.service.pool import LocalPool, plan_slots
-from lipwright.service.preparing import Preparer, bring_inputs
+from lipwright.service.preparing import Preparer
 from lipwright.service.reconcile import Reconciler
 from lipwright.service.runfiles import heartbeat_file
 from lipwright.service.settings import Settings
@@ -31,6 +33,7 @@ from lipwright.service.storage import open_storage
 
 DISPATCH_S = 0.2
 RECONCILE_S = 5.0
+WEBHOOKS_S = 0.5
 UPKEEP_S = 600.0
 HEARTBEAT_S = 1.0
 STALLED_S = 60.0
@@ -84,7 +87,7 @@ class Controller:
         pool.start()
         metrics.SLOTS.set(pool.slots)
         storage = open_storage(settings)
-        preparer = Preparer(engine, settings, bring_inputs(engine, settings, storage))
+        preparer = Preparer(engine, settings, Inputs(engine, settings, storage))
         jobs = Jobs(engine, settings, storage, pool, preparer, self._wake.set)
         workflows.register(jobs, workflows.abandon)
         workflows.configure(engine)
@@ -98,6 +101,7 @@ class Controller:
         reconciler = Reconciler(engine, client)
         self._thread("dispatcher", DISPATCH_S, lambda: self._dispatch(dispatcher))
         self._thread("reconciler", RECONCILE_S, reconciler.step)
+        self._thread("webhooks", WEBHOOKS_S, Sender(engine, settings).step)
         self._thread("upkeep", UPKEEP_S, reconciler.forget)
         log().info("controller works", slots=pool.slots)
         self._stop.wait()

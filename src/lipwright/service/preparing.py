@@ -9,14 +9,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from lipwright.service import faults, money, predictions, signing
+from lipwright.service import faults, money, predictions
 from lipwright.service.check import Checked, Kind, check, limits_of
 from lipwright.service.db import transaction
-from lipwright.service.errors import FetchError
 from lipwright.service.money import PriceRule
 from lipwright.service.predictions import Prediction
 from lipwright.service.settings import Settings
-from lipwright.service.storage import Storage
 
 KINDS: tuple[Kind, ...] = ("video", "audio")
 MARK = "inputs.json"
@@ -96,18 +94,3 @@ class _Cancelled:
         self._looked = now
         with self._engine.connect() as conn:
             return predictions.cancel_requested(conn, self._id)
-
-
-def bring_inputs(engine: sa.Engine, settings: Settings, storage: Storage) -> Bring:
-    """Inputs from where the prediction says they are."""
-    secret = signing.url_secret(engine)
-
-    def bring(prediction: Prediction, kind: Kind, target: Path, cancelled: Cancelled) -> None:
-        bases = tuple(base for base in (settings.public_url, prediction.base_url) if base is not None)
-        own = signing.own_url(str(prediction.input[kind]), bases)
-        if own is None:
-            raise FetchError(f"The {kind} is no file of this server.")
-        signing.verify(secret, "GET", own.key, own.expires, own.signature, time.time())
-        storage.fetch(own.key, target)
-
-    return bring
