@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 
-from lipwright.service import metrics, migrations
+from lipwright.service import metrics
 from lipwright.service.api.auth import token_of
 from lipwright.service.api.envelope import JSON, dump
 from lipwright.service.api.state import Service
 from lipwright.service.errors import ServiceError, UnauthorizedError
+from lipwright.service.migrate import check_schema
 from lipwright.service.runfiles import heartbeat_file
 
 router = APIRouter(tags=["operations"])
@@ -101,7 +102,7 @@ def _database(service: Service) -> str:
 
 def _schema(service: Service) -> str:
     try:
-        migrations.check(service.engine)
+        check_schema(service.engine)
     except ServiceError as error:
         return str(error)
     except sa.exc.DBAPIError:
