@@ -57,7 +57,8 @@ class Preparer:
             cancelled = _Cancelled(self._engine, prediction.id)
             checked: dict[Kind, Checked] = {}
             for kind, place in places.items():
-                self._bring(prediction, kind, place, cancelled)
+                if not place.exists():  # it appears whole or not at all, so a kill left it whole
+                    self._bring(prediction, kind, place, cancelled)
                 faults.reached(faults.FETCH)
                 limits = limits_of(self._settings, kind)
                 checked[kind] = check(

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from fastapi import Request, Response
 
-from lipwright.service import keys, predictions, rates
+from lipwright.service import faults, keys, predictions, rates
 from lipwright.service.api import links
 from lipwright.service.api.adopting import adopt
 from lipwright.service.api.auth import caller, token_of
@@ -140,6 +140,7 @@ def _accept(
                 return earlier
         rates.count_request(conn, key.id, keys.limits(key, service.settings).rate_per_minute)
         service.queue.enqueue(conn, asked)
+    faults.reached(faults.ACCEPTED)
     return asked
 
 
