@@ -304,12 +304,11 @@ def load_settings(file: Path | None = None, **given: Any) -> Settings:
     return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
 
 
-def misspelt_variables() -> dict[str, str]:
-    """Environment variables that look like misspelt settings, each with the one that was probably meant."""
+def unknown_variables() -> list[str]:
+    """Environment variables whose names are almost those of settings: most likely typing errors."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     strangers = [name for name in os.environ if name.startswith(PREFIX) and name not in known]
-    close = {name: get_close_matches(name, known, n=1, cutoff=0.9) for name in sorted(strangers)}
-    return {name: meant[0] for name, meant in close.items() if meant}
+    return sorted(name for name in strangers if get_close_matches(name, known, n=1, cutoff=0.9))
 
 
 def _sentences(error: ValidationError) -> str:
