@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SHARES: dict[str, float] = {"rule": 0.40, "kokoro": 0.30, "hibari": 0.15, "piper": 0.15}
+SHARES: dict[str, float] = {"rule": 0.35, "kokoro": 0.35, "hibari": 0.15, "piper": 0.15}
 """Share of the windows drawn from each engine. rule: espeak-ng and flite, as `tiny` hears them."""
 
 
@@ -21,8 +21,8 @@ class EarsConfig:
     hidden: int = 256
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
     window_s: float = 6.0
-    tempo: tuple[float, float] = (0.8, 1.25)
-    steps: int = 3000
+    tempo: tuple[float, float] = (0.8, 1.35)
+    steps: int = 2600
     batch: int = 20
     rate: float = 2e-3
     measures_weight: float = 20.0
