@@ -69,7 +69,7 @@ def save_ears(network: Listener, folder: Path, record: Mapping[str, Any]) -> Non
 def _description(home: Path) -> dict[str, Any]:
     file = home / DESCRIPTION
     try:
-        info: dict[str, Any] = json.loads(file.read_text())
+        info: Any = json.loads(file.read_text())
     except FileNotFoundError as error:
         raise WeightsError(f"{home} holds no ears: it has no {DESCRIPTION}.") from error
     except (OSError, ValueError) as error:
@@ -80,4 +80,4 @@ def _description(home: Path) -> dict[str, Any]:
         )
     if not isinstance(info.get("sha256"), str):
         raise WeightsError(f"{file} gives no checksum; make the ears again.")
-    return info
+    return dict(info)
