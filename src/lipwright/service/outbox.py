@@ -194,13 +194,13 @@ def _set(conn: sa.Connection, prediction_id: str, **values: object) -> None:
 def posted(conn: sa.Connection, *, state: str | None = None, limit: int = 50) -> Sequence[Posted]:
     """The latest webhooks, newest first; with `state`, only those."""
     c = t.webhooks.c
+    logged = t.deliveries.alias()
     last = (
-        sa.select(sa.func.max(t.deliveries.c.id))
-        .where(t.deliveries.c.prediction_id == c.prediction_id)
-        .scalar_subquery()
+        sa.select(sa.func.max(logged.c.id)).where(logged.c.prediction_id == c.prediction_id).scalar_subquery()
     )
     query = (
         sa.select(t.webhooks, t.deliveries.c.http_status, t.deliveries.c.error)
+        .select_from(t.webhooks)
         .outerjoin(t.deliveries, t.deliveries.c.id == last)
         .order_by(c.created_us.desc(), c.prediction_id)
         .limit(limit)
