@@ -6,6 +6,7 @@ the package `espeakng-loader` (extra ``lipwright[presenter]``).
 
 import ctypes
 import ctypes.util
+import re
 import threading
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +23,7 @@ _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _PHONEME_IPA, _DONT_EXIT = 1, 2, 0x8000
 _RATE, _PITCH, _RANGE = 1, 3, 4
 _UTF8, _END_PAUSE = 1, 0x1000
+_AS_IPA = 2  # of espeak_TextToPhonemes
 _EVENT_END, _EVENT_PHONEME = 0, 7
 _NAMES = ("libespeak-ng.so.1", "libespeak-ng.so", "libespeak-ng.dylib", "libespeak-ng.dll", "espeak-ng.dll")
 
@@ -117,6 +119,37 @@ def synthesise(
     return samples, library.rate, _phonemes(events, samples, library.rate)
 
 
+def spell(text: str, voice: str) -> list[str]:
+    """Each sentence of a text as the sounds a voice gives it: IPA with stress marks, spaces, punctuation.
+
+    Raises InputError when the library is missing or does not know the voice.
+    """
+    with _LOCK:
+        library = _library()
+        if library.calls.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise InputError(
+                f"espeak-ng does not know the voice {voice!r}; `espeak-ng --voices` lists what it knows."
+            )
+        sentences = [""]
+        for clause, mark in re.findall(r"([^.,;:!?]+)([.,;:!?]*)", text):
+            sentences[-1] += _spelt(library, clause.strip()) + mark[:1]
+            if mark[:1] in (".", "!", "?"):
+                sentences.append("")
+            elif mark:
+                sentences[-1] += " "
+    return [sentence for sentence in sentences if sentence.strip()]
+
+
+def _spelt(library: _Library, clause: str) -> str:
+    """IPA of a clause; language switches such as ``(en)`` are no sounds."""
+    rest = ctypes.c_char_p(clause.encode() + b"\0")
+    pieces = []
+    while rest.value:
+        found = library.calls.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _AS_IPA)
+        pieces.append(found.decode("utf-8", "ignore") if found else "")
+    return re.sub(r"\([^)]+\)", "", " ".join(pieces)).strip()
+
+
 @cache
 def _library() -> _Library:
     """Load and start the library once. Raises InputError when there is none."""
@@ -165,6 +198,8 @@ def _declared(calls: ctypes.CDLL) -> ctypes.CDLL:
         ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
         ctypes.c_void_p, ctypes.c_void_p,
     ]  # fmt: skip
+    calls.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+    calls.espeak_TextToPhonemes.restype = ctypes.c_char_p
     return calls
 
 
