@@ -22,15 +22,18 @@ from lipwright.latents.codec import FACTOR, Codec
 from lipwright.latents.conditioning import assemble, latent_mask, masked
 from lipwright.models.unet import UNet3D
 from lipwright.options import DEFAULT_MODEL, SyncOptions
+from lipwright.personal.library import Library
 from lipwright.pipeline.report import Report
 from lipwright.progress import Progress
 from lipwright.speech import mel
-from lipwright.speech.ears import Ears
+from lipwright.speech.articulation import articulation
+from lipwright.speech.ears import ArticulationEars, Ears
 from lipwright.speech.features import Blocks, Listening
 from lipwright.weights.bundle import MODEL_FILE, Bundle
 from lipwright.weights.find import find_bundle
 from lipwright.weights.load import load_codec, load_ears, load_unet
 from lipwright.weights.load_faces import load_faces, load_points
+from lipwright.weights.personal import load_library
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,11 @@ class Engine:
         unet: UNet3D,
         faces: FaceReader | None = None,
         points: PointReader | None = None,
+        library: Library | None = None,
     ) -> None:
+        """library: of the person that a personal bundle knows."""
         self.bundle = bundle
+        self.library = library
         self.choice = choice
         self.codec = codec
         self.schedule = Schedule.from_json(bundle.info["schedule"])
@@ -92,6 +98,7 @@ class Engine:
                 codec=load_codec(bundle, choice),
                 ears=load_ears(bundle, choice),
                 unet=load_unet(bundle, choice),
+                library=None if bundle.personal is None else load_library(bundle.personal),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(
@@ -164,6 +171,17 @@ class Engine:
     def tokens(self, sound: Listening, times_s: Sequence[float]) -> Float[Tensor, "1 f n d"]:
         """What the network is told about frames at these times."""
         return self._ears.tokens(sound, times_s)[None]
+
+    def articulation(self, sound: Listening, times_s: Sequence[float]) -> dict[str, NDArray[np.float32]]:
+        """What the ears say the mouth does at these (growing) times: name of a measure -> (n,).
+
+        Raises WeightsError when this model's ears say no such thing.
+        """
+        if not isinstance(self._ears, ArticulationEars):
+            raise WeightsError(
+                f"the ears of {self.bundle.name} do not say what a mouth does; use the model tiny."
+            )
+        return articulation(self._ears, sound, times_s)
 
     def noise(self, draws: torch.Generator) -> Float[Tensor, "1 4 1 y x"]:
         """The one noise that all frames of a job start from: the first of its draws."""

@@ -14,7 +14,9 @@ class Place:
     """Where the face of one frame is. crop: (R, R, 3) 0..255; the network adds the other pictures.
 
     matrix: frame px to crop px, as the job's profile fits it. box: the part of the frame that the crop
-    covers. points: kept mesh points, smoothed (none in the profile faithful).
+    covers. points: kept mesh points, smoothed (none in the profile faithful). With a
+    personal bundle the crop is the box as it is in the frame, matrix goes to head px, points are the moving
+    ones in head px, and alpha (h, w) says how much of each px is new.
     """
 
     matrix: NDArray[np.float32]
@@ -23,6 +25,7 @@ class Place:
     crop: NDArray[np.float32]
     generated: NDArray[np.float32] | None = None
     reconstructed: NDArray[np.float32] | None = None
+    alpha: NDArray[np.float32] | None = None
 
 
 @dataclass

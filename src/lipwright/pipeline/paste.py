@@ -19,7 +19,7 @@ def paste(frame: Frame, place: Place, mask: RowMask) -> tuple[Frame, Box | None]
         raise ValueError("this frame was not repainted")
     resolution = place.crop.shape[0]
     alpha = region(place.points, place.matrix, mask, resolution, place.box)
-    touched = _tight(alpha, place.box)
+    touched = tight(alpha, place.box)
     if touched is None:
         return frame, None
     inner = tuple(slice(touched[i] - place.box[i], touched[i + 2] - place.box[i]) for i in (1, 0))
@@ -33,7 +33,7 @@ def paste(frame: Frame, place: Place, mask: RowMask) -> tuple[Frame, Box | None]
     return frame.patched(touched, new, alpha), touched
 
 
-def _tight(alpha: NDArray[np.float32], box: Box) -> Box | None:
+def tight(alpha: NDArray[np.float32], box: Box) -> Box | None:
     """The part of `box` where alpha is not 0, widened to whole chroma cells inside the box."""
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if not len(rows):

@@ -12,9 +12,11 @@ from lipwright.media.picture import Frame
 from lipwright.media.probe import VideoInfo
 from lipwright.media.timeline import Timeline
 from lipwright.options import SyncOptions
+from lipwright.personal.library import Library
 from lipwright.pipeline.faithful import Faithful
 from lipwright.pipeline.items import Place
 from lipwright.pipeline.natural import Natural
+from lipwright.pipeline.personal import Personal
 from lipwright.pipeline.windows import Window
 from lipwright.speech.features import Blocks
 from lipwright.weights.bundle import Bundle
@@ -61,8 +63,17 @@ class Profile(Protocol):
         ...
 
 
-def profile_of(options: SyncOptions, bundle: Bundle) -> Profile:
-    """The profile of one job. Raises OptionError when the model was made for other face points."""
+def profile_of(options: SyncOptions, bundle: Bundle, library: Library | None = None) -> Profile:
+    """The profile of one job; with a person's library theirs. Raises OptionError for options that the model
+    cannot serve.
+    """
+    if library is not None:
+        if options.profile == "faithful":
+            raise OptionError(
+                f"profile is 'faithful', but the model {bundle.name} re-uses a person's own frames; use "
+                "--profile natural, or a released LatentSync model."
+            )
+        return Personal(bundle, options, library)
     if options.faces == "insightface" and bundle.template.anchors != insightface.ANCHORS:
         raise OptionError(
             f"faces is 'insightface', but the model {bundle.name} is aligned by {bundle.template.anchors}; "

@@ -5,7 +5,7 @@ queues: decode and align | network | blend and encode. Memory does not grow with
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
@@ -26,8 +26,10 @@ from lipwright.media.samples import read_samples
 from lipwright.media.timeline import Timeline
 from lipwright.media.write import Writer, open_writer
 from lipwright.options import SyncOptions
+from lipwright.pipeline.hear import hear
 from lipwright.pipeline.items import Item
 from lipwright.pipeline.paste import EditedRanges
+from lipwright.pipeline.personal import Personal
 from lipwright.pipeline.profile import Profile, profile_of
 from lipwright.pipeline.provenance import sealing
 from lipwright.pipeline.relay import Crew, Relay, StageClock
@@ -60,7 +62,7 @@ def sync(
     probe_audio(audio)
     report = _begin(engine, info, audio, out, options)
     seal = sealing(report, video, audio, out, options)
-    profile = profile_of(options, engine.bundle)
+    profile = profile_of(options, engine.bundle, engine.library)
     job = _Job(engine, info, options, profile, progress, report)
     samples = read_voice(audio, salvage=options.force, warn=job.warn)
     track, pts, last_ticks = job.follow(profile.lasts(len(samples)))
@@ -221,7 +223,35 @@ class _Job:
         self.report.duration_s = round(float(timeline.duration), 4)
         self.report.length_mode = timeline.mode
         self.report.source_frames_used = int(timeline.sources.max()) + 1
-        repainter = Repainter(
+        painter = self._painter(windows, timeline, samples)
+        crew = Crew()
+        crops: Relay[Item] = Relay(crew, QUEUED_CROPS)
+        mouths: Relay[Item] = Relay(crew, QUEUED_FRAMES)
+        edited = EditedRanges()
+        self.progress.start(STAGE, len(timeline))
+        crew.start("align", lambda: self._align(timeline, crops))
+        crew.start("write", lambda: self._write(mouths, timeline, writer, edited))
+        try:
+            for item in painter(crops):
+                mouths.put(item)
+            mouths.close()
+        except BaseException as error:  # noqa: BLE001 - carried to `join`, where it is raised
+            crew.fail(error)
+        crew.join()
+        self.report.edited, self.report.untouched_frames = edited.ranges, edited.untouched
+
+    def _painter(
+        self, windows: list[Window], timeline: Timeline, samples: NDArray[np.int16]
+    ) -> Callable[[Iterable[Item]], Iterator[Item]]:
+        """What gives items their new mouths: the person's own frames, or the networks."""
+        if isinstance(self.profile, Personal):
+            with self.clock("listen"):
+                times = [timeline.time_s(index) for index in range(len(timeline))]
+                heard = hear(self.engine, samples, times)
+            with self.clock("choose"):
+                plan = self.profile.plan(heard, windows, float(self.info.rate))
+            return partial(self.profile.paint, plan=plan, progress=self.progress, clock=self.clock)
+        return Repainter(
             self.engine,
             windows,
             self.engine.listen(samples, self.profile.blocks(self.engine.blocks)),
@@ -232,21 +262,6 @@ class _Job:
             sampled=self.profile.sampled,
             carry_detail=self.profile.carry_detail,
         )
-        crew = Crew()
-        crops: Relay[Item] = Relay(crew, QUEUED_CROPS)
-        mouths: Relay[Item] = Relay(crew, QUEUED_FRAMES)
-        edited = EditedRanges()
-        self.progress.start(STAGE, len(timeline))
-        crew.start("align", lambda: self._align(timeline, crops))
-        crew.start("write", lambda: self._write(mouths, timeline, writer, edited))
-        try:
-            for item in repainter(crops):
-                mouths.put(item)
-            mouths.close()
-        except BaseException as error:  # noqa: BLE001 - carried to `join`, where it is raised
-            crew.fail(error)
-        crew.join()
-        self.report.edited, self.report.untouched_frames = edited.ranges, edited.untouched
 
     def _align(self, timeline: Timeline, crops: Relay[Item]) -> None:
         frames = read_order(self.info.path, timeline.sources, info=self.info)

@@ -32,6 +32,8 @@ class Bundle:
 
     folder: Path
     info: Mapping[str, Any]
+    personal: Path | None = None
+    """Folder of the personal bundle that stands on this one, see `personal.py`; None: there is none."""
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from lipwright.weights.convert import check_official, convert, find_files, has_o
 from lipwright.weights.fetch import cache_folder
 from lipwright.weights.hub import fetch_file
 from lipwright.weights.load import load_codec, load_ears, load_unet
+from lipwright.weights.personal import is_personal, read_description, read_personal
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +48,25 @@ def find_bundle(model: str | Path) -> Bundle:
     folder = Path(model)
     if has_official_files(folder) and not (folder / MODEL_FILE).exists():
         return _converted(folder)
+    if is_personal(folder):
+        return _personal(folder)
     if folder.is_dir():
         return read_bundle(folder)
     raise WeightsError(
         f"unknown model {text!r}: give one of {', '.join(known_models())}, or the folder of a bundle (with "
         f"{MODEL_FILE}) or of LatentSync's checkpoints."
     )
+
+
+def _personal(folder: Path) -> Bundle:
+    """A personal bundle on its base, which is a known model."""
+    base = str(read_description(folder)["base"])
+    if base not in known_models():
+        raise WeightsError(
+            f"{folder} stands on the model {base!r}, which this lipwright does not know; run "
+            "`lipwright adapt` again."
+        )
+    return read_personal(folder, find_bundle(base))
 
 
 def pull(

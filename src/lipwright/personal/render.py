@@ -1,0 +1,159 @@
+"""One frame with a new mouth: the frame's own skin moved by its own jaw, the lips from the person's library.
+
+Two layers meet in a soft ring around the lips. The skin is the frame's own, pulled to where the new mouth
+wants chin and cheeks, so beard, light and grain are its own and never flicker, and there is no second chin.
+Lips, teeth and tongue are the library's, pulled only as far as the pose and the smoothing of motion ask.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.faces.align import Box
+from lipwright.faces.blend import match_colour
+from lipwright.personal.head import FOLD, OUTER, OUTLINE, apply, inverse
+from lipwright.personal.library import Library
+from lipwright.personal.warp import pull, sample
+
+Floats = NDArray[np.float32]
+
+RING = 0.16  # how far the new lips' picture reaches beyond them, in mouth widths
+SOFT = 0.12  # width of its soft edge
+REACH = 0.42  # how far below the chin and beside the jaw the skin gives way, in head heights
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """What one output frame shall show.
+
+    entries, shares: library entries and their weights (sum 1). lips: (40, 2) outer and inner lips, head px.
+    jaw: (17, 2), folds: (4, 2) how far outline and folds move away from where the frame has them, head px.
+    """
+
+    entries: tuple[int, ...]
+    shares: tuple[float, ...]
+    lips: Floats
+    jaw: Floats
+    folds: Floats
+
+
+def area(points: Floats, to_head: Floats, height: float, width: int, frame_height: int) -> Box:
+    """The part of a frame that may change: from under the eyes to the neck. points: (M, 2) head px."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = REACH * height
+    corners = np.array([[low[0], low[1] - 0.1 * height], [high[0], high[1] + margin]])
+    corners[0, 0] -= 0.12 * height
+    corners[1, 0] += 0.12 * height
+    all_four = np.array([[x, y] for x in corners[:, 0] for y in corners[:, 1]])
+    found = apply(inverse(to_head), all_four)
+    left, top = np.floor(found.min(axis=0)).astype(int) // 2 * 2
+    right, bottom = -(-np.ceil(found.max(axis=0)).astype(int) // 2) * 2
+    left, top = max(0, int(left)), max(0, int(top))
+    return left, top, max(left + 2, min(width, int(right))), max(top + 2, min(frame_height, int(bottom)))
+
+
+def render(
+    library: Library, mouth: Mouth, picture: Floats, box: Box, now: Floats, still: Floats, to_head: Floats
+) -> tuple[Floats, Floats]:
+    """The new picture of `box` (h, w, 3) and how much of each px is new (h, w) 0..1.
+
+    picture: (h, w, 3) the frame's own pixels of the box. now: (M, 2) moving points as the frame has them,
+    head px; still: (S, 2) its still points, head px. to_head: (2, 3) frame px -> head px.
+    """
+    to_frame = inverse(to_head)
+    skin, moved = _skin(library, mouth, picture, box, now, still, to_frame)
+    lips_in_frame = apply(to_frame, mouth.lips)
+    alpha, inner = _ring(lips_in_frame[OUTER], box)
+    x0, y0, x1, y1 = inner
+    part = (slice(y0 - box[1], y1 - box[1]), slice(x0 - box[0], x1 - box[0]))
+    lips = _lips(library, mouth, lips_in_frame, inner, to_frame)
+    ring = alpha[part]
+    lips = match_colour(lips, skin[part], ring)
+    skin[part] = skin[part] * (1 - ring[..., None]) + lips * ring[..., None]
+    return skin, np.maximum(moved, alpha)
+
+
+def _skin(
+    library: Library,
+    mouth: Mouth,
+    picture: Floats,
+    box: Box,
+    now: Floats,
+    still: Floats,
+    to_frame: NDArray[np.float64],
+) -> tuple[Floats, Floats]:
+    height = library.head.height
+    outer, outline, folds = now[OUTER], now[OUTLINE], now[FOLD]
+    target = np.concatenate([mouth.lips[OUTER], outline + mouth.jaw, folds + mouth.folds])
+    source = np.concatenate([outer, outline, folds])
+    anchors = _anchors(outline, still, height)
+    places = pull(
+        apply(to_frame, np.concatenate([target, anchors])),
+        apply(to_frame, np.concatenate([source, anchors])),
+        box,
+        (box[0], box[1]),
+    )
+    height_px, width_px = picture.shape[:2]
+    own = np.stack(np.meshgrid(np.arange(width_px), np.arange(height_px)), axis=-1).astype(np.float32)
+    # nothing moves at the border of the box
+    edge = np.minimum(
+        np.minimum(own[..., 0], width_px - 1 - own[..., 0]),
+        np.minimum(own[..., 1], height_px - 1 - own[..., 1]),
+    )
+    give = np.clip(edge / (0.12 * min(width_px, height_px)), 0, 1)[..., None]
+    places = own + (places - own) * (give * give * (3 - 2 * give))
+    moved = np.clip(np.abs(places - own).max(axis=-1) / 0.1, 0, 1)
+    return sample(picture, places), np.asarray(moved, np.float32)
+
+
+def _anchors(outline: Floats, still: Floats, height: float) -> Floats:
+    """Points that stay: nose and eyes, beside the jaw, below the chin."""
+    middle = still.mean(axis=0)
+    out = outline - middle
+    distance = np.linalg.norm(out, axis=1, keepdims=True)
+    down = np.clip((out[:, 1:] / distance), 0, 1) ** 2  # 1 below the chin, 0 beside the ears
+    far = outline + out / distance * height * (0.1 + (REACH - 0.1) * down)
+    return np.asarray(np.concatenate([still, far]), np.float32)
+
+
+def _ring(lips: NDArray[np.float64], box: Box) -> tuple[Floats, Box]:
+    """Weight (h, w) of the lips' picture in `box`, and the part of the box where it is not 0."""
+    width = float(np.linalg.norm(lips[0] - lips[10]))
+    mask = np.zeros((box[3] - box[1], box[2] - box[0]), np.uint8)
+    shape = np.rint((lips - (box[0], box[1])) * 16).astype(np.int32)
+    cv2.fillPoly(mask, [cv2.convexHull(shape)], 255, shift=4)
+    away = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
+    depth = np.clip((RING * width - away) / (SOFT * width), 0, 1)
+    alpha = np.asarray(depth * depth * (3 - 2 * depth), np.float32)
+    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    if not len(rows):
+        return alpha, (box[0], box[1], box[0] + 2, box[1] + 2)
+    return alpha, (
+        box[0] + int(columns[0]),
+        box[1] + int(rows[0]),
+        box[0] + int(columns[-1]) + 1,
+        box[1] + int(rows[-1]) + 1,
+    )
+
+
+def _lips(
+    library: Library, mouth: Mouth, lips: NDArray[np.float64], box: Box, to_frame: NDArray[np.float64]
+) -> Floats:
+    total = np.zeros((box[3] - box[1], box[2] - box[0], 3), np.float32)
+    rim = _rim(mouth.lips[OUTER])
+    for entry, share in zip(mouth.entries, mouth.shares, strict=True):
+        to_crop = inverse(library.to_head[entry])
+        own = library.points[entry, :40]
+        source = apply(to_crop, np.concatenate([own, _rim(own[OUTER])]))
+        target = np.concatenate([lips, apply(to_frame, rim)])
+        places = pull(target, source, box, (0.0, 0.0))
+        total += np.float32(share) * sample(library.crops[entry].astype(np.float32), places)
+    return total
+
+
+def _rim(outer: Floats) -> Floats:
+    """Points around the lips that move with them as a whole, so that the spline stays tame beyond them."""
+    middle = outer.mean(axis=0)
+    return np.asarray(middle + (outer[::2] - middle) * 1.7, np.float32)
