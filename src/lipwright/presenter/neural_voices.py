@@ -116,8 +116,8 @@ def _hibari_parts(
     reader, pace, parts = _reader(), rng.uniform(0.8, 1.25), []
     for sentence in sentences:
         inputs = {"ids": np.asarray([reader.ids(sentence)]), "speed": np.asarray([pace], np.float32)}
-        *wave, durations = (output[0] for output in _hibari().run(None, inputs))
-        samples = np.asarray(dsp.synth(*wave, rng), np.float32)
+        *wave, durations = _hibari().run(None, inputs)
+        samples = np.asarray(dsp.synth(*(part[0] for part in wave), rng), np.float32)
         symbols = ["", *(c for c in sentence if c in reader.vocab), ""]
         parts.append((samples, timed(symbols, durations.ravel(), _HOP, _RATE, samples, _LATE_S)))
     return parts
