@@ -10,11 +10,13 @@ from lipwright.cli.demo import demo
 from lipwright.cli.edge import run_to_exit_code
 from lipwright.cli.evaluate import evaluate
 from lipwright.cli.flags import with_options
+from lipwright.cli.keys import keys
 from lipwright.cli.presenter import presenter
 from lipwright.cli.serve import serve
 from lipwright.cli.sync import sync
 from lipwright.cli.train import train
 from lipwright.cli.verify import verify
+from lipwright.cli.webhooks import webhooks
 from lipwright.cli.weights import weights
 
 app = typer.Typer(
@@ -47,8 +49,10 @@ app.command()(demo)
 app.command()(verify)
 app.command()(serve)
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(keys, name="keys")
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
+app.add_typer(webhooks, name="webhooks")
 
 
 def run() -> None:

@@ -39,6 +39,14 @@ def migrate(engine: sa.Engine) -> None:
             command.upgrade(_config(conn), HEAD)
 
 
+def migrate_if_empty(engine: sa.Engine) -> None:
+    """Make the tables of a database that has none; leave any other to `check_schema`."""
+    with engine.connect() as conn:
+        empty = _at(conn) is None
+    if empty:
+        migrate(engine)
+
+
 def check_schema(engine: sa.Engine) -> None:
     """Raise DatabaseError, saying what to do, unless the schema is the one this code was written for."""
     with engine.connect() as conn:
