@@ -1,0 +1,126 @@
+"""Prepared clips at hand: decoded crops, SyncNet's mel and samples, kept in memory up to a limit."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from lipwright.dataset.manifest import RATE, SOUND_HZ, ClipRow, DatasetError
+from lipwright.media.frames import read_frames
+from lipwright.media.samples import read_samples
+from lipwright.speech.mel import syncnet_mel, syncnet_window
+
+MEMORY_MB = 2048
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """frames: (n, side, side, 3) uint8 RGB. samples: 16 kHz. mel: SyncNet's, of the whole sound."""
+
+    frames: UInt8[np.ndarray, "n h w 3"]
+    samples: Float32[np.ndarray, " s"]
+    mel: Float32[np.ndarray, "80 m"]
+
+    @property
+    def size_bytes(self) -> int:
+        return self.frames.nbytes + self.samples.nbytes + self.mel.nbytes
+
+
+class ClipShelf:
+    """Clips of a dataset by number, crops at `side` px. Each process has its own."""
+
+    def __init__(
+        self, folder: Path, rows: Sequence[ClipRow], side: int, *, memory_mb: int = MEMORY_MB
+    ) -> None:
+        self.rows = tuple(rows)
+        self.side = side
+        self._folder = folder
+        self._room = memory_mb << 20
+        self._clips: OrderedDict[int, _Clip] = OrderedDict()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def frames(self, clip: int, start: int, count: int) -> UInt8[np.ndarray, "n h w 3"]:
+        """Consecutive crops."""
+        return self._clip(clip).frames[start : start + count]
+
+    def mel(self, clip: int, start: int) -> Float32[np.ndarray, "80 52"]:
+        """SyncNet's columns of 16 frames from `start` on; the last one repeats beyond the sound."""
+        whole = self._clip(clip).mel
+        found = syncnet_window(whole, start / RATE)
+        if found is None:  # the last window of a clip whose sound ends with its last frame
+            found = syncnet_window(np.pad(whole, ((0, 0), (0, 52)), mode="edge"), start / RATE)
+        assert found is not None, "windows lie inside their clip"
+        return found
+
+    def samples(self, clip: int) -> Float32[np.ndarray, " s"]:
+        """The whole sound, mono, 16 kHz."""
+        return self._clip(clip).samples
+
+    def _clip(self, index: int) -> _Clip:
+        if index in self._clips:
+            self._clips.move_to_end(index)
+            return self._clips[index]
+        clip = self._read(self.rows[index])
+        self._clips[index] = clip
+        self._bytes += clip.size_bytes
+        while self._bytes > self._room and len(self._clips) > 1:
+            self._bytes -= self._clips.popitem(last=False)[1].size_bytes
+        return clip
+
+    def _read(self, row: ClipRow) -> _Clip:
+        pictures = [frame.rgb() for frame in read_frames(self._folder / row.video)]
+        if len(pictures) != row.frames:
+            raise DatasetError(
+                f"{self._folder / row.video} has {len(pictures)} frames, but its manifest says {row.frames}; "
+                "prepare it again."
+            )
+        if pictures[0].shape[0] != self.side:
+            size = (self.side, self.side)
+            how = cv2.INTER_AREA if pictures[0].shape[0] > self.side else cv2.INTER_CUBIC
+            pictures = [np.asarray(cv2.resize(picture, size, interpolation=how)) for picture in pictures]
+        samples = read_samples(self._folder / row.sound, SOUND_HZ)
+        return _Clip(np.stack(pictures).astype(np.uint8), samples, syncnet_mel(samples))
+
+
+class Kept:
+    """Values by clip number, computed once and kept for the most recently used clips."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[int, Tensor] = OrderedDict()
+
+    def get(self, clip: int, make: Callable[[], Tensor]) -> Tensor:
+        """The value of a clip, made when it is not here."""
+        if clip not in self._values:
+            self._values[clip] = make()
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)
+        self._values.move_to_end(clip)
+        return self._values[clip]
+
+
+def long_enough(rows: Sequence[ClipRow], frames: int, what: str) -> tuple[tuple[ClipRow, ...], int]:
+    """(clips of that many frames or more, how many are shorter). Raises DatasetError when none is left."""
+    kept = tuple(row for row in rows if row.frames >= frames)
+    if not kept:
+        raise DatasetError(
+            f"None of the {len(rows)} clips for {what} has {frames} frames or more; prepare longer "
+            "clips, or more of them."
+        )
+    return kept, len(rows) - len(kept)
+
+
+def to_pixels(frames: UInt8[np.ndarray, "n h w 3"]) -> Tensor:
+    """Crops as (n, 3, h, w) float32 in -1..1."""
+    return torch.from_numpy(frames.copy()).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0).contiguous()

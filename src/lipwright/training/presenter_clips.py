@@ -1,0 +1,139 @@
+"""Presenters as prepared clips: a dataset folder without any recorded person, to try and test training on.
+
+Each clip is one person who says one speech, followed, aligned and cut as real videos are.
+"""
+
+import multiprocessing
+import wave
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipwright.dataset.manifest import (
+    DROPPED,
+    MANIFEST_FILE,
+    RATE,
+    SOUND_HZ,
+    ClipRow,
+    append_rows,
+    read_rows,
+    write_about,
+)
+from lipwright.errors import OptionError
+from lipwright.faces.align import TINY_TEMPLATE, anchors, crop, fit, frame_box
+from lipwright.faces.detect import FaceReader
+from lipwright.faces.track import follow_face
+from lipwright.media.write import save_clip
+from lipwright.presenter.clip import render_clip
+from lipwright.presenter.texts import EVALUATION_SEED
+from lipwright.presenter.voice import draw_speech
+from lipwright.weights.load_faces import load_faces
+
+CRF = 12  # hardly any loss: these are pictures to learn from
+
+
+@dataclass(frozen=True)
+class PresenterClips:
+    """What is rendered. side: px of the crops; render_px: of the whole picture."""
+
+    clips: int = 60
+    seed: int = 1
+    seconds: float = 3.2
+    side: int = 128
+    render_px: int = 256
+
+
+_READERS: list[FaceReader] = []  # one per process, loaded at its first clip
+
+
+def make_presenters(
+    folder: Path,
+    config: PresenterClips,
+    processes: int = 1,
+    say: Callable[[str], None] = print,
+    *,
+    evaluation: bool = False,
+) -> None:
+    """Render the clips that are not there yet; a run that was killed goes on.
+
+    evaluation: seeds from 1,000,000 up, which nothing may be trained on. Raises OptionError for a seed on
+    the wrong side, OutputError for a folder that cannot be written.
+    """
+    if not 0 <= config.seed < EVALUATION_SEED // 2:
+        raise OptionError(f"The seed {config.seed} must be from 0 to {EVALUATION_SEED // 2 - 1}.")
+    write_about(folder, config.side, TINY_TEMPLATE.at(config.side).to_dict())
+    (folder / "clips").mkdir(exist_ok=True)
+    file = folder / MANIFEST_FILE
+    rows = read_rows(file, forgive_last=True) if file.exists() else []
+    part = file.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    append_rows(part, rows)  # without a half line that a kill may have left
+    part.replace(file)
+    done = {row.name for row in rows}
+    seeds = [(config.seed * 7919 + index * 31 + 3) % EVALUATION_SEED for index in range(config.clips)]
+    seeds = [seed + EVALUATION_SEED if evaluation else seed for seed in seeds]
+    tasks = [(folder, seed, config) for seed in seeds if _name(seed) not in done]
+    if processes > 1:
+        with multiprocessing.get_context("spawn").Pool(processes) as pool:
+            _collect(file, pool.imap(_one, tasks), len(tasks), say)
+    else:
+        _collect(file, map(_one, tasks), len(tasks), say)
+
+
+def _collect(file: Path, rows: Iterable[ClipRow], total: int, say: Callable[[str], None]) -> None:
+    for number, row in enumerate(rows, 1):
+        append_rows(file, [row])
+        if number % 10 == 0 or number == total:
+            say(f"presenters: {number} of {total} clips")
+
+
+def _name(seed: int) -> str:
+    return f"presenter-{seed}"
+
+
+def _reader() -> FaceReader:
+    if not _READERS:
+        cv2.setNumThreads(1)
+        _READERS.append(load_faces())
+    return _READERS[0]
+
+
+def _one(task: tuple[Path, int, PresenterClips]) -> ClipRow:
+    folder, seed, config = task
+    speech = draw_speech(seed, config.seconds)
+    whole = [picture for picture, _ in render_clip(seed, seed, speech, size=config.render_px, rate=RATE)][
+        : round(config.seconds * RATE)
+    ]
+    track = follow_face(whole, _reader())
+    name = _name(seed)
+    if not bool(track.present.all()):
+        missing = int((~track.present).sum())
+        return ClipRow(name, source=name, verdict=DROPPED, reason=f"no face in {missing} frames")
+    template = TINY_TEMPLATE.at(config.side)
+    crops = []
+    for index, picture in enumerate(whole):
+        matrix = fit(anchors(track.smoothed_at(index), template), template)
+        box = frame_box(matrix, config.side, picture.shape[1], picture.shape[0], 4)
+        left, top, right, bottom = box
+        face = crop(picture[top:bottom, left:right].astype(np.float32), box, matrix, config.side)
+        crops.append(np.asarray(np.clip(face + 0.5, 0, 255), np.uint8))
+    samples = np.zeros(len(crops) * SOUND_HZ // RATE, np.float32)
+    said = speech.samples[: len(samples)]
+    samples[: len(said)] = said
+    row = ClipRow(name, f"clips/{name}.mp4", f"clips/{name}.wav", len(crops), source=name)
+    save_clip(folder / row.video, crops, RATE, None, SOUND_HZ, crf=CRF, force=True)
+    save_sound(folder / row.sound, samples)
+    return row
+
+
+def save_sound(path: Path, samples: NDArray[np.float32]) -> None:
+    """Mono samples (-1..1) at 16 kHz as 16-bit WAV."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SOUND_HZ)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
