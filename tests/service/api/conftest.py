@@ -1,7 +1,7 @@
 """The app in this process, on either database, with a key."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,33 +31,21 @@ def opened(data: Path, url: str, **changes: Any) -> Iterator[Api]:
         engine.dispose()
 
 
-class Apps:
-    """One app for each kind of database, opened when it is first needed: opening one costs more than a test."""
-
-    def __init__(self, folder: Path, request: pytest.FixtureRequest, stack: ExitStack) -> None:
-        self._folder = folder
-        self._request = request
-        self._stack = stack
-        self._open: dict[str, Api] = {}
-
-    def of(self, kind: str) -> Api:
-        """The app on this kind of database, with its first key."""
-        if kind not in self._open:
-            folder = self._folder / kind
-            url = f"sqlite:///{folder}/lipwright.db"
-            if kind == "postgres":
-                server: postgres.Server = self._request.getfixturevalue("postgres_server")
-                url = server.create_database()
-                self._stack.callback(server.drop_database, url)
-            self._open[kind] = self._stack.enter_context(opened(folder / "data", url))
-        return self._open[kind]
+@pytest.fixture(scope="session")
+def sqlite_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An app for all tests: opening one costs more than a test."""
+    folder = tmp_path_factory.mktemp("app")
+    with opened(folder / "data", f"sqlite:///{folder}/lipwright.db") as app:
+        yield app
 
 
 @pytest.fixture(scope="session")
-def apps(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Apps]:
-    """The shared apps."""
-    with ExitStack() as stack:
-        yield Apps(tmp_path_factory.mktemp("apps"), request, stack)
+def postgres_app(tmp_path_factory: pytest.TempPathFactory, postgres_server: postgres.Server) -> Iterator[Api]:
+    """The same on PostgreSQL."""
+    url = postgres_server.create_database()
+    with opened(tmp_path_factory.mktemp("app") / "data", url) as app:
+        yield app
+    postgres_server.drop_database(url)
 
 
 @pytest.fixture
@@ -75,5 +63,5 @@ def api(
         with opened(tmp_path / "data", request.getfixturevalue("database_url"), **changes) as own:
             yield own
         return
-    apps: Apps = request.getfixturevalue("apps")
-    yield apps.of(database_kind).another()
+    app: Api = request.getfixturevalue(f"{database_kind}_app")
+    yield app.another()

@@ -23,6 +23,8 @@ from lipwright.service.wire import timestamp
 
 router = APIRouter(tags=["account"])
 LONGEST_USAGE = timedelta(days=31)
+FIRST_YEAR = 2000
+"""No usage is older; and a month before it is still a date."""
 UNLIMITED_USD = 1_000_000.0
 """What the balance of an unlimited key reads as: clients want a number, and some stop at 0."""
 
@@ -229,6 +231,11 @@ def _day(name: str, text: str | None, otherwise: datetime) -> datetime:
     if text is None:
         return otherwise
     try:
-        return datetime.strptime(text[:10], "%Y-%m-%d").replace(tzinfo=UTC)
+        day = datetime.strptime(text[:10], "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise InvalidParameterError(f"{name} is {text!r}, but must be a day such as 2026-01-31.") from None
+        day = None
+    if day is None or day.year < FIRST_YEAR:
+        raise InvalidParameterError(
+            f"{name} is {text!r}, but must be a day such as {otherwise:%Y-%m-%d}, from {FIRST_YEAR} on."
+        )
+    return day

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from fastapi import Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
+from starlette.datastructures import Headers
 
 from lipwright.service import files
 from lipwright.service.api.envelope import failure
@@ -31,7 +32,8 @@ async def get_file(request: Request) -> Response:
     if isinstance(found, str):
         return RedirectResponse(found, 307)
     path, state = found
-    if not _satisfiable(request.headers.get("range"), state.st_size):
+    _drop_unknown_unit(request)
+    if not _satisfiable(Headers(scope=request.scope).get("range"), state.st_size):
         return failure(
             416,
             f"The range lies outside of the file's {state.st_size} bytes, or there is more than one.",
@@ -63,9 +65,16 @@ def _find(service: Service, storage_key: str) -> str | tuple[Path, os.stat_resul
     raise NotFoundError("This file is not there, or no longer.")
 
 
+def _drop_unknown_unit(request: Request) -> None:
+    """Ignore a Range header in a unit that is not bytes, as RFC 9110, section 14.2 asks."""
+    if not request.headers.get("range", "bytes").strip().lower().startswith("bytes"):
+        headers = request.scope["headers"]
+        request.scope["headers"] = [(name, value) for name, value in headers if name != b"range"]
+
+
 def _satisfiable(header: str | None, size: int) -> bool:
-    """Whether a Range header can be answered; an unknown unit is to be ignored (RFC 9110, section 14.2)."""
-    if header is None or not header.strip().lower().startswith("bytes"):
+    """Whether there is one range of bytes that lies in the file, or no Range header."""
+    if header is None:
         return True
     match = _RANGE.fullmatch(header)
     if match is None:
