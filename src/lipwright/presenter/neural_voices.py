@@ -25,7 +25,7 @@ ENGINES = ("kokoro", "hibari", "piper")
 _STREAM_TEXT, _STREAM_VOICE = 9_001, 9_002
 _RATE, _HOP = 24_000, 600  # of Kokoro and hibari; durations count 25 ms
 _PIPER_RATE, _PIPER_HOP = 22_050, 256
-_LATE_S = 0.045  # measured against tiny's ears, which learned from exact times
+_LATE_S, _PIPER_LATE_S = 0.045, 0.025  # measured against tiny's ears, which learned from exact times
 _SENTENCES = 4
 _PATTERN_SHARE = 0.3  # of texts made of texts.py's sentences, the rest of words drawn from a lexicon
 _SMALL_WORDS = tuple(
@@ -190,7 +190,7 @@ def _piper_parts(text: str, rng: np.random.Generator) -> list[tuple[NDArray[np.f
         wave, durations = session.run(None, inputs)
         samples = np.asarray(wave, np.float32).ravel()
         names, lengths = _with_blanks([*symbols, ""], durations.ravel())
-        parts.append((samples, timed(names, lengths, _PIPER_HOP, _PIPER_RATE, samples, _LATE_S)))
+        parts.append((samples, timed(names, lengths, _PIPER_HOP, _PIPER_RATE, samples, _PIPER_LATE_S)))
     return parts
 
 
