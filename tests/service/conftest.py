@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from dbos import DBOSClient
 
+from lipwright.service import dispatch, workflows
+from lipwright.service.db import database_url as url_of
 from lipwright.service.db import open_database
 from lipwright.service.migrate import migrate
 from lipwright.service.settings import PREFIX, Settings, load_settings
@@ -62,3 +65,12 @@ def database(settings: Settings) -> Iterator[sa.Engine]:
     migrate(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def client(database: sa.Engine, settings: Settings) -> Iterator[DBOSClient]:
+    """A client of DBOS on the same database, with its tables."""
+    workflows.create_tables(url_of(settings))
+    client = DBOSClient(system_database_engine=database, application_name=dispatch.APPLICATION)
+    yield client
+    client.destroy()
