@@ -163,7 +163,9 @@ def running_server(folder: Path, *, role: str | None = None, **settings: object)
     if role is not None:
         command += ["--role", role]
     data.mkdir(parents=True, exist_ok=True)
-    server = Server(data, port, command, environment, subprocess.Popen(["true"]))
+    nothing = subprocess.Popen(["true"])
+    nothing.wait()  # else its end is reported as a leak when the first start replaces it
+    server = Server(data, port, command, environment, nothing)
     server.start()
     try:
         yield server
