@@ -7,9 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lipwright.adapt.learn import AdaptOptions as AdaptOptions
+    from lipwright.adapt.learn import adapt_person as adapt_person
     from lipwright.errors import Cancelled as Cancelled
     from lipwright.errors import InputError as InputError
     from lipwright.errors import LipwrightError as LipwrightError
+    from lipwright.errors import MaterialError as MaterialError
     from lipwright.errors import MediaError as MediaError
     from lipwright.errors import NoFaceError as NoFaceError
     from lipwright.errors import OptionError as OptionError
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AdaptOptions": "lipwright.adapt.learn",
     "Cancelled": "lipwright.errors",
     "Engine": "lipwright.pipeline.engine",
     "InputError": "lipwright.errors",
     "LipwrightError": "lipwright.errors",
+    "MaterialError": "lipwright.errors",
     "MediaError": "lipwright.errors",
     "NoFaceError": "lipwright.errors",
     "OptionError": "lipwright.errors",
@@ -35,6 +40,7 @@ _HOMES = {
     "ProgressEvent": "lipwright.progress",
     "SyncOptions": "lipwright.options",
     "WeightsError": "lipwright.errors",
+    "adapt_person": "lipwright.adapt.learn",
 }
 
 __all__ = ["__version__", *_HOMES]

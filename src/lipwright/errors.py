@@ -7,6 +7,7 @@ LipwrightError             exit code 1
   InputError               exit code 2   something the user gave cannot be used
     MediaError                           a file cannot be read or decoded (`at_s`: where it broke)
     NoFaceError                          no face in the whole video
+    MaterialError                        a clip from which a person cannot be learned
     OptionError                          an option outside its range, or two options in conflict
     OutputError                          output exists, folder missing, disk full
     WeightsError                         unknown model, bad checksum, unreadable bundle, failed download
@@ -39,6 +40,10 @@ class MediaError(InputError):
 
 class NoFaceError(InputError):
     """No face was found in the whole video."""
+
+
+class MaterialError(InputError):
+    """A clip shows a person, but too little, too small, too blurred or too much from the side to learn from."""
 
 
 class OptionError(InputError):

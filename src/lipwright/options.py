@@ -142,6 +142,9 @@ class SyncOptions:
     )
     longer: str = _knob("bounce", "When the voice is longer than the video.", choices=LONGER)
     shorter: str = _knob("cut_off", "When the voice is shorter than the video.", choices=SHORTER)
+    face: int | None = _knob(
+        None, "Which of several people, counted from the left. Default: the largest face.", low=1, high=16
+    )
     gap: str = _knob("pass", "Frames without a face: pass them through, or stop with an error.", choices=GAPS)
     provenance: bool = _knob(
         True, "Sign content credentials (C2PA) into the video that say that it was edited, and how."
@@ -166,6 +169,10 @@ class SyncOptions:
             raise OptionError(
                 f"faces is 'insightface', which gives too few points for profile {self.profile!r}; use "
                 "--profile faithful with it."
+            )
+        if self.faces == "insightface" and self.face is not None:
+            raise OptionError(
+                f"face is {self.face}, but faces is 'insightface', which follows the largest; drop one."
             )
 
 

@@ -28,9 +28,17 @@ class Footage:
 
 
 def follow(
-    info: VideoInfo, reader: FaceReader, progress: Progress, stop: int | None, go_on: Callable[[], bool]
+    info: VideoInfo,
+    reader: FaceReader,
+    progress: Progress,
+    stop: int,
+    go_on: Callable[[], bool],
+    face: int | None = None,
 ) -> Footage:
-    """Pass 1, over the frames before `stop` and while `go_on`. Raises NoFaceError, MediaError, Cancelled."""
+    """Pass 1, over the frames before `stop` and while `go_on`. face: see `follow_face`.
+
+    Raises NoFaceError, MediaError, Cancelled.
+    """
     times: list[float] = []
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
@@ -40,8 +48,8 @@ def follow(
             times.append(frame.time_s)
             yield frame.rgb()
 
-    total = info.frames_hint if stop is None else stop
-    track = follow_face(pictures(), reader, progress=progress, total=total)
+    total = None if info.frames_hint is None else min(info.frames_hint, stop)
+    track = follow_face(pictures(), reader, progress=progress, total=total, face=face)
     found = np.asarray(times)
     return Footage(info, track, found - found[0])
 

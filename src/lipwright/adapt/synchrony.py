@@ -29,8 +29,8 @@ LOWEST = 0.12  # a correlation below this is no speech, whatever chance says
 
 @dataclass(frozen=True)
 class Synchrony:
-    """in_sync: None when there is too little speech to say. shift: frames by which the sound is late (negative:
-    early) when in sync. best, chance: correlations.
+    """in_sync: None when there is too little speech to say. shift: frames by which the sound is late
+    (negative: early) when in sync. best, chance: correlations.
     """
 
     in_sync: bool | None
@@ -56,7 +56,7 @@ def synchrony(openings: Floats, heard: Heard, rate: float) -> Synchrony:
     others = np.unique(np.linspace(far, len(wanted) - far, CHANCES).astype(int))
     by_chance = [_predicted(np.roll(features, shift, axis=0), wanted) for shift in others]
     chance = float(np.percentile(by_chance, CHANCE))
-    in_sync = found[best] > max(chance, LOWEST)
+    in_sync = bool(found[best] > max(chance, LOWEST))
     return Synchrony(in_sync, shifts[best] if in_sync else 0, float(found[best]), chance)
 
 

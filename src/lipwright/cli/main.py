@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lipwright import __version__
+from lipwright.cli.adapt import adapt
 from lipwright.cli.demo import demo
 from lipwright.cli.edge import run_to_exit_code
 from lipwright.cli.evaluate import evaluate
@@ -44,6 +45,7 @@ def root(
 
 
 app.command()(with_options(sync))
+app.command()(adapt)
 app.command()(presenter)
 app.command()(demo)
 app.command()(verify)

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from lipwright.cli.progress_bar import progress_listener
 from lipwright.errors import OutputError
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.progress import Progress
+
+if TYPE_CHECKING:
+    from lipwright.pipeline.engine import Engine
 
 
 def sync(
@@ -21,6 +24,9 @@ def sync(
     model: Annotated[
         str, typer.Option(metavar="NAME|FOLDER", help="The model bundle to use.")
     ] = DEFAULT_MODEL,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="First learn the person from VIDEO itself: for real faces.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what was done as JSON.", show_default=False)
     ] = None,
@@ -29,18 +35,38 @@ def sync(
     if report is not None:
         check_report_place(report, (video, audio, out), force=options.force)
     with cancel_on_interrupt() as cancel, progress_listener() as listener:
+        from lipwright.media.output import check_output
+        from lipwright.media.probe import probe_audio
         from lipwright.pipeline.engine import Engine
 
         engine = Engine.load(model, device=options.device, dtype=options.dtype)
-        done = engine.sync(video, audio, out, options, Progress(listener, cancel))
+        progress = Progress(listener, cancel)
+        wishes: list[str] = []
+        if adapt:
+            check_output(out, force=options.force)
+            probe_audio(audio)
+            engine, wishes = _adapted(engine, video, options, progress)
+        done = engine.sync(video, audio, out, options, progress)
+        done.warnings[:0] = wishes
     for warning in done.warnings:
         print(f"lipwright: {warning}", file=sys.stderr)
     if report is not None:
-        _write_report(done.to_json() + "\n", report, force=options.force)
+        write_report(done.to_json() + "\n", report, force=options.force)
     print(out)
 
 
-def _write_report(text: str, place: Path, *, force: bool) -> None:
+def _adapted(
+    engine: "Engine", video: Path, options: SyncOptions, progress: Progress
+) -> tuple["Engine", list[str]]:
+    """The engine with the person of the video, and what the material lacks."""
+    from lipwright.adapt.learn import AdaptOptions, learn_person
+
+    library, learned = learn_person(engine, video, AdaptOptions(face=options.face), progress)
+    missing = [finding.sentence for finding in learned.findings if not finding.good]
+    return engine.adapted(library, learned.name), [*learned.warnings, *missing]
+
+
+def write_report(text: str, place: Path, *, force: bool) -> None:
     from lipwright.media.output import private_file, write_errors
 
     with private_file(place, force=force) as file, write_errors(place):

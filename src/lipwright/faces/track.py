@@ -24,6 +24,7 @@ SAME_PLACE = 0.8  # a face closer to a person's last place than this (in face si
 SAME_SIZE = 1.6  # and not larger or smaller than by this factor
 LARGEST_BLOCK = 512  # frames of points that are stored together
 JUMP_FACES = 0.06  # a head that moves further in one frame (in face sizes), and
+PROMINENT = 0.15  # of the main person's area over time: who has less is in the background
 JUMP_RATIO = 4.0  # so many times further than in the frames around, was cut
 
 
@@ -33,7 +34,8 @@ class FaceTrack:
 
     present: (n,) bool. points: (n, K, 2) float32 raw mesh points `mesh.KEPT` in frame px, NaN where absent.
     cuts: sorted frame numbers at which a new shot starts (0 is not listed). people: faces seen in all.
-    bridged: frames that were filled in because the face was lost for a moment.
+    bridged: frames that were filled in because the face was lost for a moment. prominent: people that a
+    viewer would take for the speaker, the most of any shot.
     """
 
     present: NDArray[np.bool_]
@@ -41,6 +43,7 @@ class FaceTrack:
     cuts: tuple[int, ...]
     people: int = 1
     bridged: int = 0
+    prominent: int = 1
 
     def __len__(self) -> int:
         return len(self.present)
@@ -128,7 +131,7 @@ class _Rows:
         return joined[: len(joined) - self._free]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Person:
     """Everything seen of one person within one shot."""
 
@@ -164,8 +167,9 @@ def follow_face(
     progress: Progress | None = None,
     total: int | None = None,
     search_every: int = SEARCH_EVERY,
+    face: int | None = None,
 ) -> FaceTrack:
-    """Track the face that is largest over the video.
+    """Track the face that is largest over the video, or the `face`-th prominent one from the left.
 
     frames: (h, w, 3) uint8 RGB in display order, read once. total: number of frames if known, for progress.
     Raises NoFaceError when no frame shows a face, Cancelled through `progress`.
@@ -185,16 +189,23 @@ def follow_face(
         _assign(shots[-1], index, previous)
         count = index + 1
         watch.advance(STAGE)
-    chosen = [part for shot in shots for part in _main_person(shot)]
+    casts = [_cast(shot) for shot in shots]
+    prominent = max(len(cast) for cast in casts)
+    if face is not None and prominent and face > prominent:
+        raise NoFaceError(
+            f"Face {face} was asked for, but the video shows no more than {prominent} people at a time; give "
+            "a smaller number, counted from the left."
+        )
+    chosen = [part for cast in casts for part in _choice(cast, face)]
     if not chosen:
         raise NoFaceError(
             f"No face was found in any of the {count} frames of the video; "
             "use a video in which a face looks towards the camera."
         )
-    return _build(count, chosen, finder.cuts, people=max(len(shot) for shot in shots))
+    return _build(count, chosen, finder.cuts, max(len(shot) for shot in shots), prominent)
 
 
-def _build(count: int, chosen: list[_Person], cuts: list[int], people: int) -> FaceTrack:
+def _build(count: int, chosen: list[_Person], cuts: list[int], people: int, prominent: int) -> FaceTrack:
     present = np.zeros(count, bool)
     points = np.full((count, len(KEPT), 2), np.nan, np.float32)
     for person in chosen:
@@ -202,7 +213,7 @@ def _build(count: int, chosen: list[_Person], cuts: list[int], people: int) -> F
         points[list(person.frames)] = person.points.array()
     bridged = _bridge(present, points, cuts)
     jumps = _jumps(present, points)
-    return FaceTrack(present, points, tuple(sorted({*cuts, *jumps})), people, bridged)
+    return FaceTrack(present, points, tuple(sorted({*cuts, *jumps})), people, bridged, prominent)
 
 
 def _assign(people: list[_Person], frame: int, faces: list[Face]) -> None:
@@ -222,6 +233,25 @@ def _assign(people: list[_Person], frame: int, faces: list[Face]) -> None:
         newcomer = _Person()
         newcomer.add(frame, faces[which])
         people.append(newcomer)
+
+
+def _cast(pieces: list[_Person]) -> list[list[_Person]]:
+    """The prominent people of a shot, each as their pieces, the heaviest first."""
+    left, found = list(pieces), []
+    while left:
+        main = _main_person(left)
+        left = [piece for piece in left if piece not in main]
+        found.append(main)
+    weights = [sum(piece.weight for piece in person) for person in found]
+    return [p for p, weight in zip(found, weights, strict=True) if weight >= PROMINENT * weights[0]]
+
+
+def _choice(cast: list[list[_Person]], face: int | None) -> list[_Person]:
+    """The pieces of one of a shot's people: the heaviest, or the `face`-th from the left, if there is one."""
+    if face is None or not cast:
+        return cast[0] if cast else []
+    from_left = sorted(cast, key=lambda person: float(np.mean([piece.place[0] for piece in person])))
+    return from_left[face - 1] if face <= len(from_left) else []
 
 
 def _main_person(people: list[_Person]) -> list[_Person]:

@@ -128,7 +128,7 @@ def _against_usual(sharpness: NDArray[np.floating], openings: Floats) -> NDArray
 
 
 def clearness(crop: NDArray[np.uint8]) -> float:
-    """How sharp the mouth in the middle of a picture (h, w, 3) is: log variance of its Laplacian, grain taken out."""
+    """How sharp the mouth in a picture (h, w, 3) is: log variance of its Laplacian, grain taken out."""
     rows, columns = (round(MIDDLE * side) for side in crop.shape[:2])
     crop = crop[rows : crop.shape[0] - rows, columns : crop.shape[1] - columns]
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)

@@ -139,7 +139,7 @@ def inverse(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def _scales(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
     """How much each similarity enlarges."""
-    return np.hypot(matrices[..., 0, 0], matrices[..., 1, 0]).astype(np.float64)
+    return np.asarray(np.hypot(matrices[..., 0, 0], matrices[..., 1, 0]), np.float64)
 
 
 LOWER_OVAL = (132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361)

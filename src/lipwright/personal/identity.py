@@ -1,4 +1,4 @@
-"""Is this the person that a library was made of? A distance by shape and one by picture, no face recognition."""
+"""Is this the person that a library was made of? A distance by shape, and one by picture."""
 
 import cv2
 import numpy as np

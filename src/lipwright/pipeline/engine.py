@@ -1,7 +1,8 @@
 """Networks loaded once and kept: the door of the library."""
 
+import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,14 @@ class Engine:
         self._points = points
         keep = torch.from_numpy(bundle.mask.keep_mask(bundle.resolution))
         self._keep_mask = keep.to(choice.device, choice.dtype)
+
+    def adapted(self, library: Library, name: str) -> "Engine":
+        """The same networks with a person's library, under another name."""
+        other = copy.copy(self)
+        other.library = library
+        about = {"name": name, "rendered_faces_only": False}
+        other.bundle = replace(self.bundle, info={**self.bundle.info, **about})
+        return other
 
     @classmethod
     def load(

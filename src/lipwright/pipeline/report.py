@@ -41,6 +41,8 @@ class Report:
     device: str = ""
     dtype: str = ""
     provenance: str = "none"
+    method: str = ""
+    """What made the new mouths."""
     steps: int = 0
     guidance: float = 1.0
     timings_s: dict[str, float] = field(default_factory=dict)

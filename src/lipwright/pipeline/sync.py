@@ -48,6 +48,8 @@ LOOK_AHEAD = 4  # frames past the end of the sound that still steady the last on
 QUEUED_CROPS = 12
 QUEUED_FRAMES = 6
 STAGE = "lip-sync"
+DIFFUSION = "drawn by networks: latent diffusion as LatentSync does it"
+OWN_FRAMES = "the person's own frames, chosen by the sound and warped; no network draws the picture"
 
 
 def sync(
@@ -127,6 +129,7 @@ def _begin(engine: "Engine", info: VideoInfo, audio: Path, out: Path, options: S
         dtype=str(engine.choice.dtype).removeprefix("torch."),
         steps=sampling.steps,
         guidance=sampling.guidance,
+        method=DIFFUSION if engine.library is None else OWN_FRAMES,
     )
     if engine.bundle.rendered_faces_only and info.comment != PRESENTER_COMMENT:
         report.warnings.append(
@@ -204,7 +207,7 @@ class _Job:
         """`follow_face` or its like with the face reader of the options, loaded."""
         if self.options.faces == "insightface":
             return partial(follow_points, reader=self.engine.points())
-        return partial(follow_face, reader=self.engine.faces(self.progress))
+        return partial(follow_face, reader=self.engine.faces(self.progress), face=self.options.face)
 
     def warn(self, sentence: str) -> None:
         """Note what was wrong with an input, once."""

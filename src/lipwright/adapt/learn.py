@@ -1,0 +1,254 @@
+"""`lipwright adapt`: one person's clip in, their library or their bundle out."""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lipwright.adapt.check import Finding, Material, check_length, check_size, examine
+from lipwright.adapt.read import Footage, cut_out, follow
+from lipwright.adapt.resume import Work
+from lipwright.adapt.synchrony import synchrony
+from lipwright.errors import MaterialError, MediaError, NoFaceError, OptionError, OutputError
+from lipwright.media.output import write_errors
+from lipwright.media.probe import VideoInfo, probe_video
+from lipwright.personal.gather import candidates, cuts_of, gather
+from lipwright.personal.head import learn_head
+from lipwright.personal.library import Library
+from lipwright.personal.measures import OPENING, learn_shape
+from lipwright.personal.seen import look_at
+from lipwright.personal.wish import Heard
+from lipwright.pipeline.hear import hear
+from lipwright.pipeline.sync import read_voice
+from lipwright.progress import Progress
+from lipwright.weights.bundle import EMBEDDED, MODEL_FILE
+from lipwright.weights.personal import is_personal, write_personal
+
+if TYPE_CHECKING:
+    from lipwright.pipeline.engine import Engine
+
+LONGEST_S = 600.0  # of material; more would add nothing to a library of fixed size
+MINUTES = 5.0
+METHOD = (
+    "The picture re-uses and warps this person's own frames, chosen by the sound; no network draws it, so it "
+    "is not LatentSync's diffusion. The official LatentSync weights remain the way to the best sync."
+)
+CONSENT = "Adapt only to people who agreed to it, and tell viewers that a video was edited."
+
+
+@dataclass(frozen=True)
+class AdaptOptions:
+    """What a user can choose. face: see `follow_face`. minutes: how long to read material at most."""
+
+    name: str | None = None
+    face: int | None = None
+    minutes: float = MINUTES
+    force: bool = False
+
+    def validate(self) -> None:
+        """Raise OptionError at the first value that cannot be used."""
+        if not 0 < self.minutes <= 60:
+            raise OptionError(f"minutes is {self.minutes}, but must be more than 0 and at most 60.")
+        if self.face is not None and self.face < 1:
+            raise OptionError(f"face is {self.face}, but people are counted from 1, from the left.")
+        if self.name is not None and not (0 < len(self.name) <= 64 and self.name.isprintable()):
+            raise OptionError(f"name is {self.name!r}, but must be a short word.")
+
+
+@dataclass
+class AdaptReport:
+    """What was learned from what; `to_json` is what `--report` writes."""
+
+    video: str
+    bundle: str
+    name: str
+    base: str
+    method: str = METHOD
+    consent: str = CONSENT
+    material: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    resumed: bool = False
+    timings_s: dict[str, float] = field(default_factory=dict)
+    wall_s: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Readable JSON, keys in the order above."""
+        return json.dumps(asdict(self), indent=1)
+
+
+def adapt_person(
+    engine: "Engine",
+    video: Path | str,
+    out: Path | str,
+    options: AdaptOptions | None = None,
+    progress: Progress | None = None,
+) -> AdaptReport:
+    """Learn the person in `video` and write their bundle, the folder `out`. It appears whole or not at all.
+
+    engine: a model that ships with lipwright; its ears will be the bundle's. Raises MediaError, NoFaceError
+    and MaterialError for what cannot be learned from, OutputError and OptionError, and Cancelled.
+    """
+    out = Path(out)
+    options = AdaptOptions() if options is None else options
+    options.validate()
+    check_place(out, Path(video), force=options.force)
+    library, report = learn_person(engine, Path(video), options, progress)
+    report.bundle = str(out)
+    with _appearing(out, force=options.force) as folder, write_errors(out):
+        write_personal(folder, library, _description(report))
+    Work.of(probe_video(Path(video)), options.face).done()
+    return report
+
+
+def learn_person(
+    engine: "Engine", video: Path, options: AdaptOptions, progress: Progress | None = None
+) -> tuple[Library, AdaptReport]:
+    """As `adapt_person`, but keeps the library in memory."""
+    began = time.perf_counter()
+    watch = Progress() if progress is None else progress
+    if engine.bundle.name not in EMBEDDED or engine.library is not None:
+        raise OptionError(
+            f"the model {engine.bundle.name} cannot be the base of a person's bundle; use "
+            f"{', '.join(EMBEDDED)}."
+        )
+    info = probe_video(video)
+    name = video.stem if options.name is None else options.name
+    report = AdaptReport(str(video), "", name, engine.bundle.name)
+    footage = _followed(engine, info, options, watch, report)
+    report.timings_s["follow"] = round(time.perf_counter() - began, 3)
+    if footage.track.prominent > 1 and options.face is None:
+        raise MaterialError(
+            f"{video} shows {footage.track.prominent} people; say with --face which one to learn, counted "
+            "from the left."
+        )
+    heard = _heard(engine, info, footage, report)
+    library, material = learn(footage, heard, watch)
+    report.findings = material.findings
+    report.material = material.to_json()
+    del report.material["findings"]
+    report.wall_s = round(time.perf_counter() - began, 3)
+    report.timings_s["learn"] = round(report.wall_s - report.timings_s["follow"], 3)
+    return library, report
+
+
+def learn(footage: Footage, heard: Heard | None, progress: Progress) -> tuple[Library, Material]:
+    """The library of a followed clip, and what the material is like. heard: at each of its frames."""
+    present, rate = footage.track.present, float(footage.info.rate)
+    check_length(float(present.sum()) / rate)
+    head = learn_head(footage.track.smoothed()[present])
+    check_size(head.height)
+    seen = look_at(head, footage.track)
+    shape = learn_shape(seen.moving[present], seen.measures[present], seen.poses[present])
+    frames = candidates(head, seen, footage.track.cuts)
+    check_length(len(frames) / rate)
+    together = None if heard is None else synchrony(seen.measures[:, OPENING], heard, rate)
+    own = np.zeros((0, 2), np.float32)
+    if heard is not None and together is not None and together.in_sync is not False:
+        own = heard.percentiles()
+    cuts = cuts_of(shape, seen, frames)
+    library = gather(head, shape, seen, cuts, cut_out(footage.info, cuts, progress), own)
+    return library, examine(library, seen, rate, together)
+
+
+def _followed(
+    engine: "Engine", info: VideoInfo, options: AdaptOptions, progress: Progress, report: AdaptReport
+) -> Footage:
+    """Pass 1, or what an earlier run kept of it."""
+    stop = int(LONGEST_S * float(info.rate))
+    work = Work.of(info, options.face)
+    if (kept := work.load(info)) is not None:
+        report.resumed = True
+        return kept
+    until = time.monotonic() + 60 * options.minutes
+    in_time = True
+
+    def go_on() -> bool:
+        nonlocal in_time
+        in_time = time.monotonic() < until
+        return in_time
+
+    try:
+        footage = follow(info, engine.faces(progress), progress, stop, go_on, options.face)
+    except NoFaceError as error:
+        raise NoFaceError(f"{info.path} cannot teach a person. {error}") from error
+    read_s = len(footage.track) / float(info.rate)
+    if not in_time:
+        report.warnings.append(
+            f"After {options.minutes:g} minutes {read_s:.0f} s of the clip were read; the rest was left out "
+            "(see --minutes)."
+        )
+    elif len(footage.track) >= stop:
+        report.warnings.append(f"Only the first {read_s:.0f} s of the clip were used.")
+    if in_time:
+        work.save(footage)
+    return footage
+
+
+def _heard(engine: "Engine", info: VideoInfo, footage: Footage, report: AdaptReport) -> Heard | None:
+    """What is heard at the clip's frames; None without sound."""
+    if not info.has_audio:
+        return None
+    try:
+        samples = read_voice(info.path, salvage=True, warn=report.warnings.append)
+    except MediaError:
+        return None
+    return hear(engine, samples, footage.times_s.tolist())
+
+
+def _description(report: AdaptReport) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "base": report.base,
+        "about": "One person's own mouths, learned with `lipwright adapt`.",
+        "method": report.method,
+        "consent": report.consent,
+        "licence": "the rights of the person shown, and of the clip's owner",
+        "material": report.material,
+        "findings": [asdict(finding) for finding in report.findings],
+    }
+
+
+def check_place(out: Path, video: Path, *, force: bool) -> None:
+    """Raise OutputError when a bundle cannot be written to `out`."""
+    if out.resolve() == video.resolve():
+        raise OutputError(f"The bundle {out} would take the place of the clip; give it another name.")
+    if not out.resolve().parent.is_dir():
+        raise OutputError(f"The folder of the bundle is missing: {out.parent}; create it first.")
+    if not out.exists():
+        return
+    if not force:
+        raise OutputError(f"The bundle exists: {out}; give --force to replace it, or another name.")
+    if not is_personal(out):
+        raise OutputError(f"{out} is no personal bundle, so it is not replaced; give another name.")
+
+
+@contextmanager
+def _appearing(out: Path, *, force: bool) -> Iterator[Path]:
+    """A folder beside `out` that takes its place when the block ends well, and goes when it does not."""
+    with write_errors(out):
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.resolve().parent))
+    try:
+        yield folder
+        with write_errors(out):
+            if not (folder / MODEL_FILE).is_file():
+                raise ValueError("nothing was written")
+            folder.chmod(0o755)
+            if out.exists():
+                check_place(out, folder, force=force)
+                old = folder.with_suffix(".old")
+                out.rename(old)
+                folder.rename(out)
+                shutil.rmtree(old)
+            else:
+                folder.rename(out)
+    finally:
+        if folder.exists():
+            shutil.rmtree(folder)
