@@ -20,7 +20,7 @@ from lipwright.weights.convert import convert
 
 NAMES = (
     *("tiny", "latentsync-1.0", "latentsync-1.5", "latentsync-1.6"),
-    *("sd-vae-ft-mse", "vgg16", "videomae-v2-g", "faces", "lpips"),
+    *("sd-vae-ft-mse", "vgg16", "videomae-v2-g", "nsfw-vit", "faces", "lpips"),
 )
 
 

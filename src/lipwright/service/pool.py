@@ -5,6 +5,7 @@ child that dies is replaced, and the job that it was doing is told apart from on
 only a death after the child said `begun` counts against a job.
 """
 
+import json
 import os
 import queue
 import re
@@ -140,6 +141,13 @@ class _Child:
             **dict(slot.variables),
             "LIPWRIGHT_LOG_LEVEL": settings.log_level,
             "LIPWRIGHT_WORKER_ENGINES": str(settings.engines_kept),
+            "LIPWRIGHT_WORKER_NSFW": json.dumps(
+                {
+                    "model": settings.nsfw_model,
+                    "threshold": settings.nsfw_threshold,
+                    "frames": settings.nsfw_frames,
+                }
+            ),
         }
         environment.pop("LIPWRIGHT_WORKER_DEVICE", None)
         if slot.device is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lipwright.errors import LipwrightError
-from lipwright.service import faults
+from lipwright.service import faults, safety
 from lipwright.service.db import open_database
 from lipwright.service.errors import ServiceError
 from lipwright.service.migrate import check_schema
@@ -41,6 +41,7 @@ def check(settings: Settings) -> Iterator[Finding]:
         ("storage", _storage),
         ("devices", _devices),
         ("models", _models),
+        ("safety check", _safety),
     )
     for name, question in questions:
         try:
@@ -52,6 +53,12 @@ def check(settings: Settings) -> Iterator[Finding]:
 def _settings(settings: Settings) -> str:
     faults.check_allowed(settings)
     return "all values are in range."
+
+
+def _safety(settings: Settings) -> str:
+    if settings.nsfw_model == safety.NONE:
+        return "none: has_nsfw_contents is always []."
+    return f"{safety.find_classifier(settings.nsfw_model)} is there."
 
 
 def _data(settings: Settings) -> str:

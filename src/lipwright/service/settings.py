@@ -130,7 +130,8 @@ class Settings(BaseSettings):
         "tests and closed networks only.",
     )
     url_ports: Numbers = Field(
-        default=(80, 443), description="Ports that inputs are fetched from and webhooks sent to."
+        default=(80, 443),
+        description="Ports that inputs are fetched from and webhooks sent to; any with allow_private_urls.",
     )
 
     # ---- time
@@ -211,7 +212,13 @@ class Settings(BaseSettings):
     )
     nsfw_model: str = Field(
         default="none",
-        description="The safety check: none, or the name of a classifier (needs the extra `nsfw`).",
+        description="The safety check: none, nsfw-vit, or a classifier's folder (needs the extra `nsfw`).",
+    )
+    nsfw_threshold: float = Field(
+        default=0.5, gt=0, le=1, description="Probability from which on a frame is a hit of the safety check."
+    )
+    nsfw_frames: int = Field(
+        default=8, ge=1, le=1000, description="Frames of an output that the safety check looks at."
     )
 
     @classmethod

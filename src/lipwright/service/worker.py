@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,6 +36,7 @@ from lipwright.progress import Progress, ProgressEvent
 from lipwright.service import channel, logs
 from lipwright.service.channel import Channel, ChannelClosed, Rendered, RenderJob
 from lipwright.service.errors import CODE_EXECUTION, CODE_FETCH, CODE_INTERNAL, CODE_INVALID
+from lipwright.service.safety import SafetyChecker, no_check, open_checker
 
 if TYPE_CHECKING:
     from lipwright.pipeline.engine import Engine
@@ -43,6 +45,8 @@ DEVICE_VARIABLE = "LIPWRIGHT_WORKER_DEVICE"
 """Where the networks live, such as cuda:0; not set: the best device."""
 KEPT_VARIABLE = "LIPWRIGHT_WORKER_ENGINES"
 """How many models stay loaded."""
+NSFW_VARIABLE = "LIPWRIGHT_WORKER_NSFW"
+"""The arguments of safety.open_checker as JSON; not set: no check."""
 
 PROGRESS_S = 0.25
 """Least time between two messages about progress; the last of a stage is always sent."""
@@ -87,7 +91,16 @@ def render(job: RenderJob, progress: Progress) -> Rendered:
     # Clients read this file: it names their inputs, not the server's folders.
     shown = replace(done, video=Path(done.video).name, audio=Path(done.audio).name, output="video.mp4")
     Path(job.report).write_text(shown.to_json() + "\n")
-    return Rendered(output_s=done.duration_s)
+    return Rendered(output_s=done.duration_s, nsfw=safety_checker()(Path(job.out)))
+
+
+@cache
+def safety_checker() -> SafetyChecker:
+    """The safety check that the settings name, loaded once. Raises WeightsError."""
+    wanted = json.loads(os.environ.get(NSFW_VARIABLE, "{}"))
+    if not wanted:
+        return no_check
+    return open_checker(**wanted, device=os.environ.get(DEVICE_VARIABLE))
 
 
 class Engines:

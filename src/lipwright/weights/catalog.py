@@ -194,7 +194,21 @@ VIDEOMAE_G = HubPart(
     terms="Its authors' pages name CC-BY-NC-4.0 and, elsewhere, Apache-2.0; take the stricter.",
     about="VideoMAE v2 ViT-giant, the judge of motion that TREPA was released with",
 )
-HUB_PARTS: Mapping[str, HubPart] = MappingProxyType({part.name: part for part in (SD_VAE, VGG16, VIDEOMAE_G)})
+_NSFW = "Falconsai/nsfw_image_detection"
+NSFW_VIT = HubPart(
+    name="nsfw-vit",
+    files=(
+        HubFile(_NSFW, "config.json", "config"),
+        HubFile(_NSFW, "preprocessor_config.json", "preprocessing"),
+        HubFile(_NSFW, "model.safetensors", "classifier"),
+    ),
+    licence="Apache-2.0",
+    terms=APACHE_TERMS,
+    about="Tells pictures that are not safe for work; the service's safety check (extra nsfw)",
+)
+HUB_PARTS: Mapping[str, HubPart] = MappingProxyType(
+    {part.name: part for part in (SD_VAE, VGG16, VIDEOMAE_G, NSFW_VIT)}
+)
 
 _MODELS = (
     OfficialModel(
