@@ -25,12 +25,22 @@ export function bench(onSettled) {
 
   byId("slot-video").append(cards.video.node);
   byId("slot-audio").append(cards.audio.node);
-  show(emptyStage());
+  show(emptyStage(sample));
 
   function show(...nodes) {
     shown?.close();
     shown = null;
     stage.replaceChildren(...nodes);
+  }
+
+  /** Put the bundled presenter and voice into the cards. */
+  async function sample() {
+    for (const [name, file, type] of [["video", "presenter.mp4", "video/mp4"], ["audio", "voice.wav", "audio/wav"]]) {
+      const answer = await fetch(`samples/${file}`).catch(() => null); // no answer is told like a missing file
+      if (!answer?.ok) return showProblem(problem, "This server has no samples. Choose files of your own.");
+      cards[name].take(new File([await answer.blob()], file, { type }));
+    }
+    runButton.focus();
   }
 
   /** Fetch the schema and make the options from it. Raises ApiError. */

@@ -9,14 +9,15 @@ const STEPS = [
   ["work", "Render"],
 ];
 
-/** What is shown before the first run. */
-export function emptyStage() {
+/** What is shown before the first run. `onSample` fills in the bundled samples. */
+export function emptyStage(onSample) {
   return el(
     "div",
     { class: "stage-empty" },
     el("div", { class: "stage-art", "aria-hidden": "true" }, el("i"), el("i"), el("i"), el("i"), el("i"), el("i"), el("i")),
     el("h2", { text: "Your video appears here" }),
     el("p", { class: "muted", text: "Add a video and a voice, then press Lip-sync. You can compare before with after, and take the file or the code with you." }),
+    button("Try it with the sample presenter", { class: "quiet", onclick: onSample }, icon("play")),
   );
 }
 
@@ -80,7 +81,7 @@ function wordsFor({ phase, stage }, left) {
   if (phase === "upload") return { headline: "Uploading", detail: "Your files go to this server only." };
   if (phase === "queue") return { headline: "Waiting for a place", detail: "Accepted and safe: it runs as soon as a slot is free, even if you close this page." };
   if (phase === "offline") return { headline: "The server does not answer", detail: "Your job is kept there. Asking again…" };
-  return { headline: stage === "" ? "Working" : title(stage), detail: left };
+  return { headline: stage === "" ? "Working" : (STAGES[stage] ?? title(stage)), detail: left };
 }
 
 /** A guess from the pace so far; empty while there is too little to guess from. */
@@ -90,6 +91,9 @@ function remaining(began, fraction) {
   const left = (elapsed / (fraction - began.fraction)) * (1 - fraction);
   return left < 2 ? "Nearly there" : `About ${span(left)} left`;
 }
+
+/** Names of stages that say more to people than the server's own. */
+const STAGES = { track: "Following the face", "lip-sync": "Painting the mouth" };
 
 const ADVICE = {
   1402: "Check that the link opens without a login, or upload the file instead.",
