@@ -134,11 +134,12 @@ def test_prices(api: Api, inputs: Any, price: float) -> None:
 def test_the_price_of_an_uploaded_audio(api: Api) -> None:
     upload = api.data(api.call("POST", "media/upload/binary", files={"file": ("a.mp4", clip(), "video/mp4")}))
 
-    asked = {"model_id": "bytedance/latentsync", "inputs": {"audio": upload["download_url"]}}
-    assert api.post("model/price", asked)["price"] == 0.15
+    def asked(url: str) -> dict[str, Any]:
+        return {"model_id": "bytedance/latentsync", "inputs": {"audio": url}}
+
+    assert api.post("model/price", asked(upload["download_url"]))["price"] == 0.15
     junk = api.data(api.call("POST", "media/upload/binary", files={"file": ("a.wav", b"junk", "audio/wav")}))
-    asked["inputs"]["audio"] = junk["download_url"]
-    assert_error(api.call("POST", "model/price", json=asked), 400, "audio")
+    assert_error(api.call("POST", "model/price", json=asked(junk["download_url"])), 400, "audio")
 
 
 def test_prices_that_cannot_be(api: Api) -> None:
