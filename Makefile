@@ -31,5 +31,8 @@ lint: $(STAMP) ## Style, types, import rules
 test: lint ## All checks and tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest
 
+test-kill: $(STAMP) ## Kill every process of the service at every point, on all databases here; minutes
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m kill.run
+
 clean: ## Remove what set-up and demo made
 	rm -rf .venv demo.mp4 demo.png demo.json
