@@ -2,8 +2,8 @@
 
 The ears say how far people in general open; a person deviates from that by habit (some hardly open for o,
 some smile through every s). Fourteen small corrections, one for each kind of sound, are fitted by ridge
-regression on top of the general opening, held back towards zero, and kept only if they do not harm on parts of
-the clip that they were not fitted on.
+regression on top of the general opening, held back towards zero, and kept only if they do no harm on parts
+of the clip that they were not fitted on.
 """
 
 from collections.abc import Mapping
@@ -37,6 +37,7 @@ _SILENCE = 0  # class of presenter.phonemes.VISEMES
 Floats = NDArray[np.floating]
 _Rows = Float64[np.ndarray, "n c"]
 _Row = Float64[np.ndarray, " n"]
+_Kinds = Float64[np.ndarray, " c"]
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _plain(general: _Row, truth: _Row, weight: _Row, closed: float, kinds: int) 
 
 def _fitted(
     general: _Row, sounds: _Rows, truth: _Row, weight: _Row, strength: float
-) -> tuple[float, float, _Row, _Row]:
+) -> tuple[float, float, _Kinds, _Kinds]:
     """Scale and offset by weighted least squares, then the corrections by ridge on what is left."""
     share = weight / weight.sum()
     usual, middle, level = share @ sounds, float(share @ general), float(share @ truth)

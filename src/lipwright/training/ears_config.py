@@ -22,9 +22,9 @@ class EarsConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
     window_s: float = 6.0
     tempo: tuple[float, float] = (0.8, 1.35)
-    steps: int = 2600
+    rounds: tuple[tuple[int, float], ...] = ((2600, 2e-3), (2000, 1.2e-3))
+    """Steps and highest rate, one cosine each; every round starts from the last one's averaged weights."""
     batch: int = 20
-    rate: float = 2e-3
     measures_weight: float = 20.0
     velocity_weight: float = 10.0
     roughness_weight: float = 4.0  # on the second difference: tracks that tremble more than speech does
@@ -38,7 +38,7 @@ class EarsConfig:
 
 
 TOY = EarsConfig(
-    utterances={"rule": 6}, utterance_s=2.0, width=16, hidden=16, dilations=(1, 2), window_s=2.0, steps=4,
-    batch=2, held_every=3,
+    utterances={"rule": 6}, utterance_s=2.0, width=16, hidden=16, dilations=(1, 2), window_s=2.0,
+    rounds=((3, 1e-3), (2, 1e-3)), batch=2, held_every=3,
 )  # fmt: skip
 """Seconds, teaches nothing; for tests."""

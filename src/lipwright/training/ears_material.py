@@ -44,6 +44,14 @@ class EarsMaterial:
     def __len__(self) -> int:
         return len(self.engines)
 
+    def minutes(self) -> dict[str, int]:
+        """How much each engine says."""
+        rows = np.diff(self.starts)
+        return {
+            name: round(float(rows[self.engines == number].sum()) / ROWS_HZ / 60)
+            for number, name in enumerate(self.names)
+        }
+
     def of(self, name: str, held: bool, held_every: int) -> NDArray[np.int64]:
         """Utterances of one engine, those held out or the others."""
         mine = np.flatnonzero(self.engines == self.names.index(name))

@@ -1,6 +1,8 @@
 """Ears for real people: from roughened speech of several synthesisers to mouth measures."""
 
+import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -83,32 +85,39 @@ def hear_windows(network: torch.nn.Module, mel: Tensor) -> Heard:
 
 def train_ears(
     folder: Path, config: EarsConfig, material: EarsMaterial, say: Callable[[str], None] = print
-) -> tuple[Listener, Stage]:
-    """Train, or go on with, the ears; states and curve in `folder`. Raises LipwrightError on NaN."""
+) -> tuple[Listener, list[Stage]]:
+    """Train, or go on with, the ears; states and curves in `folder`. Raises LipwrightError on NaN."""
     torch.manual_seed(config.seed)  # the initial weights; everything later draws from the stage's generator
     network = network_of(config)
-    stage = Stage("ears", network, folder, config.steps, config.rate, config.seed, ema=0.998, say=say)
+    stages = []
+    for number, (steps, rate) in enumerate(config.rounds):
+        name = "ears" if number == 0 else f"ears{number + 1}"
+        stage = Stage(name, network, folder, steps, rate, config.seed + number, ema=0.998, say=say)
+        stage.run(partial(_losses, stage, material, config), partial(_check, stage, material, config))
+        assert isinstance(stage.result, Listener)
+        network = copy.deepcopy(stage.result).requires_grad_(True).train()
+        stages.append(stage)
+    return network.eval().requires_grad_(False), stages
 
-    def losses(generator: torch.Generator) -> dict[str, Tensor]:
-        windows = draw_batch(material, config, generator)
-        mel = roughen_ears(windows.mel, windows.quiet, generator)
-        heard = relative(mel, own_level(mel))
-        with torch.autocast("cpu", torch.bfloat16):
-            out = network(heard)
-        return loss_parts(out, windows, config)
 
-    def check() -> dict[str, float]:
-        figures: dict[str, float] = {}
-        for name in material.names:
-            held = material.of(name, True, config.held_every)[:24]
-            if len(held):
-                figures.update(_held_figures(stage.result, material, held, config, name))
-        return figures
+def _losses(
+    stage: Stage, material: EarsMaterial, config: EarsConfig, generator: torch.Generator
+) -> dict[str, Tensor]:
+    windows = draw_batch(material, config, generator)
+    mel = roughen_ears(windows.mel, windows.quiet, generator)
+    heard = relative(mel, own_level(mel))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = stage.network(heard)
+    return loss_parts(out, windows, config)
 
-    stage.run(losses, check)
-    result = stage.result
-    assert isinstance(result, Listener)
-    return result.eval(), stage
+
+def _check(stage: Stage, material: EarsMaterial, config: EarsConfig) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for name in material.names:
+        held = material.of(name, True, config.held_every)[:24]
+        if len(held):
+            figures.update(_held_figures(stage.result, material, held, config, name))
+    return figures
 
 
 def _held_figures(

@@ -1,0 +1,60 @@
+"""Roughening of mel power: repeatable, finite, and each part does what its name says."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from lipwright.training import roughen_ears as rough
+
+PARTS = [
+    rough.warp_tract,
+    rough.blur_pitch,
+    rough.shape_level,
+    rough.add_babble,
+    rough.add_music,
+    rough.mask_spans,
+]
+
+
+def _seed(number: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(number)
+
+
+def _mel(items: int = 32) -> torch.Tensor:
+    torch.manual_seed(4)
+    swell = torch.sin(torch.arange(300) / 20).clamp(min=-0.5)[None, None]
+    return torch.randn(items, 80, 300) * 0.3 - 4 + 2 * swell
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_repeats_and_stays_finite(
+    part: Callable[[torch.Tensor, torch.Generator], torch.Tensor],
+) -> None:
+    given = 10 ** _mel() if part in (rough.add_babble, rough.add_music) else _mel()
+    once, again, other = part(given, _seed(1)), part(given, _seed(1)), part(given, _seed(2))
+    assert once.shape == given.shape and torch.isfinite(once).all()
+    assert torch.equal(once, again) and not torch.equal(once, other)
+
+
+def test_all_together() -> None:
+    quiet = torch.zeros(32, 1, 300)
+    once, again = (rough.roughen_ears(_mel(), quiet, _seed(3)) for _ in range(2))
+    assert torch.equal(once, again) and torch.isfinite(once).all()
+    assert (once - _mel()).abs().mean() > 0.3
+
+
+def test_breath_only_where_nobody_speaks() -> None:
+    power = 10 ** _mel()
+    quiet = torch.zeros(32, 1, 300)
+    quiet[:, :, 100:200] = 1
+    breathed = rough.add_breath(power, quiet, _seed())
+    assert torch.equal(breathed[..., :100], power[..., :100])
+    assert (breathed[..., 100:200] > power[..., 100:200]).any()
+
+
+def test_a_warped_tract_moves_a_formant() -> None:
+    mel = torch.full((16, 80, 10), -8.0)
+    mel[:, 40] = 0.0
+    peaks = rough.warp_tract(mel, _seed()).argmax(dim=1)[:, 0]
+    assert peaks.min() < 38 and peaks.max() > 42
