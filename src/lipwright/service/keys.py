@@ -110,7 +110,7 @@ def create(
 
 
 def authenticate(conn: sa.Connection, token: str) -> Key:
-    """The key of a token. Raises UnauthorizedError for one that does not exist, ForbiddenError when revoked."""
+    """The key of a token. Raises UnauthorizedError when there is none, ForbiddenError when revoked."""
     if not token or len(token) > LONGEST_TOKEN or not token.isascii():
         raise UnauthorizedError("The API key is not valid; send it as `Authorization: Bearer KEY`.")
     digest = _digest(token)
@@ -164,7 +164,7 @@ def all_keys(conn: sa.Connection) -> Sequence[Key]:
 
 
 def revoke(conn: sa.Connection, name_or_id: str) -> Key:
-    """Take a key back for good. What it has accepted goes on. Raises NotFoundError; revoking again is fine."""
+    """Take a key back for good. Its jobs go on. Raises NotFoundError; revoking again is fine."""
     key = find(conn, name_or_id)
     conn.execute(
         sa.update(t.keys)

@@ -170,7 +170,7 @@ def search(
     created_after_us: int | None = None,
     created_before_us: int | None = None,
 ) -> tuple[list[Prediction], int]:
-    """One page (from 1) of a key's predictions, newest first, without deleted ones; and how many there are."""
+    """One page (from 1) of a key's predictions, newest first, without deleted ones; and their number."""
     c = t.predictions.c
     wanted = [c.key_id == key_id, c.deleted_us.is_(None)]
     if model is not None:

@@ -127,7 +127,7 @@ def _remove_uploads(engine: sa.Engine, storage: Storage, now: int, in_use: set[s
 
 
 def _remove_strays(engine: sa.Engine, storage: Storage, before: int) -> int:
-    """Outputs without a prediction, last written before `before`: a job that was cut off long ago left them."""
+    """Outputs without a prediction, last written before `before`: jobs that were cut off left them."""
     old = [each.key for each in storage.list(OUTPUTS) if each.modified_us < before]
     owners = {key: key.split("/")[1] for key in old}
     known = _known(engine, set(owners.values()))

@@ -142,6 +142,7 @@ class LocalStorage:
 
     def presigned_url(self, key: str, expires_s: int) -> str | None:
         """See Storage: there is none."""
+        check_key(key)
         return None
 
     def open_range(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
@@ -193,7 +194,7 @@ class LocalStorage:
             probe.unlink()
 
     def remove_unfinished(self, before_us: int) -> int:
-        """Remove what killed processes left behind: hidden files last written before `before_us`; how many."""
+        """Remove what killed processes left behind: hidden files not written since `before_us`; how many."""
         left = [path for path in self.root.rglob(f"{HIDDEN}*") if path.stat().st_mtime_ns // 1000 < before_us]
         for path in left:
             path.unlink(missing_ok=True)
@@ -214,7 +215,7 @@ def _failures(what: str) -> Iterator[None]:
 
 
 def _bring(source: Path, part: Path, *, keep: bool) -> None:
-    """Make `part` a durable copy of `source`, or `source` itself where it may be taken and lies on this disk."""
+    """Make `part` a durable copy of `source`, or `source` itself if it may be taken and is on this disk."""
     if not keep:
         try:
             source.replace(part)
