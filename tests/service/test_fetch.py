@@ -12,6 +12,7 @@ from lipwright.service.errors import FetchError
 from lipwright.service.fetch import FetchLimits, fetch
 from lipwright.service.guard import Policy
 from service.hostile import Behaviour, answer, hostile_server, redirect
+from service.internet import PUBLIC, Internet
 
 LOCAL = Policy(allow_private=True, ports=())
 LIMITS = FetchLimits(bytes=1_000_000, total_s=5, stall_s=2, redirects=3)
@@ -131,8 +132,6 @@ def test_bad_servers_give_a_sentence_and_leave_nothing(case: str, tmp_path: Path
 
 def test_a_redirect_to_a_private_address_is_never_requested(tmp_path: Path) -> None:
     """The first host is public (by name and wire), what it points at is not."""
-    from service.test_guard import PUBLIC, Internet
-
     with hostile_server({"/secret": answer(MP4)}) as inside:
         with hostile_server({"/a": redirect(inside.url("/secret"))}) as outside:
             internet = Internet(outside.port, {"media.example": [[PUBLIC]]})
