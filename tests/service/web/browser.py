@@ -95,6 +95,11 @@ class Tab:
         """Press the button."""
         self.page.get_by_role("button", name="Lip-sync").click()
 
+    def wait_rendering(self) -> None:
+        """The job is being rendered, and its progress is shown."""
+        step = "document.querySelector('.steps .is-now')?.dataset.step === 'work'"
+        self.until(f"{step} && document.querySelector('progress').value > 0.1")
+
     def wait_done(self) -> Locator:
         """The result, once it is there and can be played."""
         done = self.page.locator("#stage .stage-done")

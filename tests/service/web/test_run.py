@@ -71,10 +71,11 @@ def test_progress_is_told_and_seen(tab: Tab) -> None:
     tab.choose()
     tab.option("Steps", "60")
     tab.run()
-    tab.until("document.querySelector('progress')?.value > 0.2")
+    tab.wait_rendering()
     assert "percent" in tab.said()
     assert "% · lipwright" in tab.page.title()
     assert tab.page.locator(".steps [aria-current=step]").inner_text() == "Render"
+    assert "Paint" in tab.page.locator(".stage-running h2").inner_text()
     tab.wait_done()
 
 
@@ -83,7 +84,7 @@ def test_a_run_is_cancelled(tab: Tab) -> None:
     tab.choose()
     tab.option("Steps", "600")
     tab.run()
-    tab.until("document.querySelector('progress')?.value > 0")
+    tab.wait_rendering()
     tab.page.get_by_role("button", name="Cancel").click()
     tab.page.get_by_role("heading", name="Cancelled").wait_for()
     tab.page.get_by_text("Nothing was charged.").wait_for()
@@ -107,7 +108,7 @@ def test_a_running_job_is_found_again_after_a_reload(tab: Tab) -> None:
     tab.choose()
     tab.option("Steps", "60")
     tab.run()
-    tab.until("document.querySelector('progress')?.value > 0")
+    tab.wait_rendering()
     tab.page.reload()
     tab.wait_done()
 
