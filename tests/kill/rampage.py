@@ -14,9 +14,11 @@ from kill.matrix import VICTIMS
 from lipwright.service import tables as t
 from lipwright.service.jobs import STRIKES
 
-CLIENTS = 3
-PAUSES_S = (0.2, 3.0)
-"""Shortest and longest time between two kills, drawn evenly."""
+CLIENTS = 4
+LONGEST_PAUSE = 2.0
+"""Pauses between kills are drawn evenly from 0 to this many times what one job takes on this machine, so that
+kills fall everywhere and yet something gets done between them."""
+LEAST_JOB_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,21 @@ def rampage(ground: Ground, kills: int, seed: int) -> Rampage:
     done: Counter[str] = Counter()
     over = threading.Event()
     began = time.monotonic()
+    first = ground.submit()
+    ground.wait_ended([first])
+    longest_s = LONGEST_PAUSE * max(LEAST_JOB_S, time.monotonic() - began)
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(_client, ground, over) for _ in range(CLIENTS)]
         try:
             while done.total() < kills and not any(client.done() for client in clients):
-                time.sleep(draw.uniform(*PAUSES_S))
+                time.sleep(draw.uniform(0, longest_s))
                 victim = draw.choice(VICTIMS)
                 if _fair(ground, victim):
                     ground.kill(victim)
                     done[victim] += 1
         finally:
             over.set()
-    ids = [id for client in clients for id in client.result()]
+    ids = [first, *(id for client in clients for id in client.result())]
     ground.wait_ended(ids)
     return Rampage(done, ground.count(ids), time.monotonic() - began, ids)
 

@@ -10,14 +10,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 import sqlalchemy as sa
 from dbos import DBOSClient
 
 from lipwright.service import dispatch, logs, metrics, sentinel, workflows
-from lipwright.service.db import open_database
+from lipwright.service.db import now_us, open_database
 from lipwright.service.dispatch import Dispatcher
-from lipwright.service.errors import DatabaseError
+from lipwright.service.errors import DatabaseError, StorageError
 from lipwright.service.inputs import Inputs
 from lipwright.service.jobs import Jobs
 from lipwright.service.lock import Lock, open_lock
@@ -27,9 +28,10 @@ from lipwright.service.outbox import Sender
 from lipwright.service.pool import LocalPool, plan_slots
 from lipwright.service.preparing import Preparer
 from lipwright.service.reconcile import Reconciler
+from lipwright.service.retention import sweep
 from lipwright.service.runfiles import heartbeat_file
 from lipwright.service.settings import Settings
-from lipwright.service.storage import open_storage
+from lipwright.service.storage import Storage, open_storage
 
 DISPATCH_S = 0.2
 RECONCILE_S = 5.0
@@ -38,6 +40,17 @@ UPKEEP_S = 600.0
 HEARTBEAT_S = 1.0
 STALLED_S = 60.0
 """When the loop that must never stall is said to have."""
+
+
+def upkeep(engine: sa.Engine, settings: Settings, storage: Storage, reconciler: Reconciler) -> None:
+    """Remove what is old. A store that fails is tried again the next time."""
+    reconciler.forget()
+    try:
+        swept = sweep(engine, storage, settings, now_us())
+    except StorageError as error:
+        log().error("the sweep was cut off", error=str(error))
+    else:
+        log().info("swept", **asdict(swept))
 
 
 class Controller:
@@ -102,7 +115,7 @@ class Controller:
         self._thread("dispatcher", DISPATCH_S, lambda: self._dispatch(dispatcher))
         self._thread("reconciler", RECONCILE_S, reconciler.step)
         self._thread("webhooks", WEBHOOKS_S, Sender(engine, settings).step)
-        self._thread("upkeep", UPKEEP_S, reconciler.forget)
+        self._thread("upkeep", UPKEEP_S, lambda: upkeep(engine, settings, storage, reconciler))
         log().info("controller works", slots=pool.slots)
         self._stop.wait()
         log().info("draining", seconds=settings.drain_s)
