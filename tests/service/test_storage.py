@@ -248,6 +248,13 @@ def test_unfinished_files_are_hidden_and_removed_when_old(local: LocalStorage, s
     assert not part.exists() and local.size(KEY) == len(CONTENT)
 
 
+def test_what_others_put_there_is_not_listed(local: LocalStorage, source: Path) -> None:
+    local.publish(source, KEY, "video/mp4")
+    (local.root / "outputs" / ".DS_Store").write_bytes(b"x")
+    (local.root / "a note.txt").write_bytes(b"x")
+    assert [each.key for each in local.list()] == [KEY]
+
+
 def test_empty_folders_go_with_the_last_file(local: LocalStorage, source: Path) -> None:
     for name in ("outputs/a/x.mp4", "outputs/a/y.mp4"):
         local.publish(source, name, "video/mp4")

@@ -141,11 +141,7 @@ def _remove_work(engine: sa.Engine, work: Path, now: int) -> int:
     """Work folders of jobs that are finished or gone, which their job should have removed itself."""
     if not work.is_dir():
         return 0
-    idle = [
-        path
-        for path in work.iterdir()
-        if _ID.fullmatch(path.name) and path.is_dir() and path.stat().st_mtime_ns // 1000 < now - WORK_IDLE_US
-    ]
+    idle = [path for path in work.iterdir() if _ID.fullmatch(path.name) and _idle(path, now - WORK_IDLE_US)]
     busy = _known(engine, {path.name for path in idle}, t.predictions.c.status.in_(UNFINISHED))
     gone = [path for path in idle if path.name not in busy]
     for path in gone:
@@ -156,6 +152,14 @@ def _remove_work(engine: sa.Engine, work: Path, now: int) -> int:
         except OSError as error:
             raise StorageError(f"The work folder {path} cannot be removed: {error.strerror}.") from error
     return len(gone)
+
+
+def _idle(folder: Path, before: int) -> bool:
+    """Whether a folder was last changed before `before`; one that its job removes just now is not."""
+    try:
+        return folder.is_dir() and folder.stat().st_mtime_ns // 1000 < before
+    except FileNotFoundError:
+        return False
 
 
 def _known(engine: sa.Engine, ids: set[str], *conditions: sa.ColumnElement[bool]) -> set[str]:

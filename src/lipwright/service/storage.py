@@ -78,7 +78,10 @@ class Storage(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
-        """The files below a folder such as `uploads`, in no particular order; all with no prefix."""
+        """The files below a folder such as `uploads`, in no particular order; all with no prefix.
+
+        What others put there under names that are no keys is left out.
+        """
         ...
 
     def check(self) -> None:
@@ -97,10 +100,14 @@ def open_storage(settings: Settings) -> Storage:
     return S3Storage(settings)
 
 
+def is_key(key: str) -> bool:
+    """Whether a store may have a file of this name: plain names joined by single slashes."""
+    return len(key) <= LONGEST_KEY and all(_SEGMENT.fullmatch(part) for part in key.split("/"))
+
+
 def check_key(key: str) -> str:
-    """The key itself. Raises InvalidParameterError for anything but plain names joined by single slashes."""
-    plain = len(key) <= LONGEST_KEY and all(_SEGMENT.fullmatch(part) for part in key.split("/"))
-    if not plain:
+    """The key itself. Raises InvalidParameterError unless `is_key`."""
+    if not is_key(key):
         shown = key if len(key) <= 100 else key[:100] + "..."
         raise InvalidParameterError(f"{shown!r} is not the name of a stored file.")
     return key
@@ -177,13 +184,10 @@ class LocalStorage:
         for folder, _, names in os.walk(top):
             for name in names:
                 path = Path(folder, name)
-                if name.startswith(HIDDEN):
-                    continue
-                try:
-                    state = path.stat()
-                except FileNotFoundError:
-                    continue  # removed since the folder was read
-                yield Stored(path.relative_to(self.root).as_posix(), state.st_size, state.st_mtime_ns // 1000)
+                key = path.relative_to(self.root).as_posix()
+                state = _state(path) if is_key(key) else None
+                if state is not None:
+                    yield Stored(key, state.st_size, state.st_mtime_ns // 1000)
 
     def check(self) -> None:
         """See Storage."""
@@ -195,10 +199,14 @@ class LocalStorage:
 
     def remove_unfinished(self, before_us: int) -> int:
         """Remove what killed processes left behind: hidden files not written since `before_us`; how many."""
-        left = [path for path in self.root.rglob(f"{HIDDEN}*") if path.stat().st_mtime_ns // 1000 < before_us]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        removed = 0
+        with _failures("unfinished files cannot be removed"):
+            for path in self.root.rglob(f"{HIDDEN}*"):
+                state = _state(path)
+                if state is not None and state.st_mtime_ns // 1000 < before_us:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+        return removed
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
@@ -253,6 +261,14 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """What the file system knows of a file; None when it was removed since its folder was read."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _remove_empty(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from obstore.store import S3Store
 
 from lipwright.service.errors import ConflictError, StorageError
 from lipwright.service.settings import Settings
-from lipwright.service.storage import CHUNK_BYTES, HIDDEN, Stored, check_key
+from lipwright.service.storage import CHUNK_BYTES, HIDDEN, Stored, check_key, is_key
 
 if TYPE_CHECKING:
     from obstore import GetOptions  # only type checkers see these
@@ -123,6 +123,8 @@ class S3Storage:
         with _failures("the bucket cannot be listed"):
             for page in obstore.list(self._store, prefix or None):
                 for item in page:
+                    if not is_key(item["path"]):
+                        continue
                     yield Stored(
                         item["path"], item["size"], round(item["last_modified"].timestamp() * 1_000_000)
                     )
