@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from service.fake_renderer import clip
@@ -63,7 +64,7 @@ class Live:
 
     @contextmanager
     def recorded(self) -> Iterator[list[str]]:
-        """The calls made in the block, such as `GET /api/v3/predictions/{id}/result 200`; in order, each once."""
+        """The calls made in the block, in order and once each: `GET /api/v3/predictions/{id}/result 200`."""
         start = self.server.log.stat().st_size
         calls: list[str] = []
         yield calls
@@ -107,11 +108,11 @@ def running_receiver() -> Iterator[Receiver]:
 
 
 @contextmanager
-def running(folder: Path, **settings: object) -> Iterator[Live]:
+def running(folder: Path, **settings: Any) -> Iterator[Live]:
     """A server with a key, an mp4 to upload, and a receiver that it may reach."""
     with running_receiver() as receiver:
         port = receiver.url.rpartition(":")[2].partition("/")[0]
-        given: dict[str, object] = {"log_level": "debug", "url_ports": f"80,443,{port}", **settings}
+        given: dict[str, Any] = {"log_level": "debug", "url_ports": f"80,443,{port}", **settings}
         with running_server(folder, **given) as server:
             path = folder / "clip.mp4"
             path.write_bytes(clip())
