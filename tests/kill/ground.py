@@ -121,9 +121,9 @@ class Ground:
         self.receiver.close()
         self.engine.dispose()
 
-    def submit(self, *, steps: int = 6, patience_s: float = PATIENCE_S) -> str:
+    def submit(self, *, patience_s: float = PATIENCE_S, **options: int) -> str:
         """Submit a job as a stubborn client does: the same request again, until it is answered. Its id."""
-        body = json.dumps({"video": self._input, "audio": self._input, "steps": steps})
+        body = json.dumps({"video": self._input, "audio": self._input, "steps": 6, **options})
         headers = {
             "Authorization": f"Bearer {self.token}",
             "Content-Type": "application/json",
@@ -242,16 +242,15 @@ class Ground:
 
 
 @contextmanager
-def killing_ground(folder: Path, database_url: str | None, step_s: float = 0.05) -> Iterator[Ground]:
+def killing_ground(folder: Path, database_url: str | None, **settings: Any) -> Iterator[Ground]:
     """A server with fault points, and its ground."""
     armed = folder / "faults"
     armed.mkdir(parents=True)
     renders = folder / "renders"
     given: dict[str, Any] = {} if database_url is None else {"database_url": database_url}
-    seams: dict[str, Any] = {"faults": armed, "fake_log": renders, "fake_step_s": step_s}
-    with running_server(folder, **seams, **given) as server:
-        settings = load_settings(data=server.data, **given)
-        ground = Ground(server, settings, armed, renders)
+    seams: dict[str, Any] = {"faults": armed, "fake_log": renders, "fake_step_s": 0.05}
+    with running_server(folder, **seams, **given, **settings) as server:
+        ground = Ground(server, load_settings(data=server.data, **given), armed, renders)
         try:
             yield ground
         finally:
