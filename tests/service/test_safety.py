@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from lipwright.errors import WeightsError
+from lipwright.service.errors import SettingsError
 from lipwright.service.safety import Classifier, find_classifier, no_check, open_checker, sampled
+from lipwright.service.settings import load_settings
 from service.hostile_media import clip
 
 transformers = pytest.importorskip("transformers", reason="the extra nsfw is not installed")
@@ -80,6 +82,12 @@ def test_the_worker_opens_what_the_settings_name(tmp_path: Path, monkeypatch: py
         assert worker.safety_checker()(clip(tmp_path / "a.mp4")) == (False,)
     finally:
         worker.safety_checker.cache_clear()
+
+
+def test_to_block_takes_a_checker() -> None:
+    with pytest.raises(SettingsError, match="nsfw is block, but nsfw_model is none"):
+        load_settings(nsfw="block")
+    assert load_settings(nsfw="block", nsfw_model="nsfw-vit").nsfw == "block"
 
 
 def test_none_says_not_checked(tmp_path: Path) -> None:

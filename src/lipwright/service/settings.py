@@ -261,6 +261,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"price_cap_s is {self.price_cap_s}, below price_minimum_s, which is {self.price_minimum_s}"
             )
+        if self.nsfw == "block" and self.nsfw_model == "none":  # else it would block nothing, silently
+            raise ValueError("nsfw is block, but nsfw_model is none, so nothing would be looked at")
         if self.storage == "s3" and self.s3_bucket is None:
             raise ValueError("storage is s3, but s3_bucket is not given")
         if (self.s3_access_key_id is None) != (self.s3_secret_access_key is None):
