@@ -18,8 +18,10 @@ export const isOver = (prediction) => TERMINAL.has(prediction.status);
 export async function run(media, options, onState, signal) {
   const inputs = await uploadAll(media, onState, signal);
   onState({ phase: "queue", fraction: 0, stage: "", prediction: null });
-  const accepted = await api.submit({ ...inputs, ...options }, { signal });
+  // Not broken off by the signal: the server may have accepted it by then, and must be told to stop.
+  const accepted = await api.submit({ ...inputs, ...options });
   const prediction = { ...accepted, input: { ...inputs, ...options } };
+  if (signal.aborted) return follow(await api.cancel(prediction.id), onState);
   sessionStorage.setItem(RUNNING, prediction.id);
   return follow(prediction, onState, signal);
 }
