@@ -12,9 +12,11 @@ import cv2
 import pytest
 import torch
 
+import person
 import tiny
 from lipwright.media.write import save_clip
 from lipwright.pipeline.engine import Engine
+from lipwright.weights.load_faces import load_faces
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -62,3 +64,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reason, count in sorted(reasons.items()):
         tests = "1 test" if count == 1 else f"{count} tests"
         terminalreporter.write_line(f"Not run here: {tests}. {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> person.Learned:
+    """Four seconds of a presenter with sound, and what is learned from them (see person.py)."""
+    return person.learned(person.save_talk(tmp_path_factory.mktemp("talk") / "talk.mp4"), load_faces())
+
+
+@pytest.fixture(scope="session")
+def listener() -> Engine:
+    """The bundled model: the base of personal bundles."""
+    return Engine.load("tiny", device="cpu")

@@ -207,3 +207,22 @@ def test_smoothing_one_frame_equals_smoothing_all() -> None:
     track = FaceTrack(present, points, cuts=(9, 12, 13))
     for frame in np.flatnonzero(present):
         np.testing.assert_allclose(track.smoothed_at(int(frame)), track.smoothed()[frame], atol=1e-4)
+
+
+def test_people_are_counted_from_the_left() -> None:
+    script = [[(300, 80, 60), (100, 80, 50), (200, 80, 5)] for _ in range(20)]
+
+    def middle(face: int | None) -> float:
+        track = follow_face(frames(20), ScriptedReader(script), face=face)
+        assert track.prominent == 2  # the third is far in the background
+        return float(track.points[:, :, 0].mean())
+
+    assert middle(None) == pytest.approx(300, abs=10) == middle(2)
+    assert middle(1) == pytest.approx(100, abs=10)
+    with pytest.raises(NoFaceError, match="no more than 2"):
+        middle(3)
+
+
+def test_one_person_in_pieces_is_one() -> None:
+    script: list[list[Place]] = [[(100, 80, 60)]] * 10 + [[]] * 10 + [[(250, 80, 60)]] * 10
+    assert follow(script).prominent == 1

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.personal.head import FOLD, OUTLINE
+from lipwright.personal.head import FOLD
 from lipwright.personal.library import Library
 from lipwright.personal.measures import OPENING, SMILE, WIDTH
 from lipwright.personal.render import Mouth
+from lipwright.personal.seen import Seen
 
 Floats = NDArray[np.float32]
 
@@ -23,6 +24,11 @@ OPENS = (0.62, 1.4)  # how far a shown opening is pulled, as a ratio; further, t
 OPENS_PX = 0.035  # and as a distance, in mouth widths
 TURNS = 1.5  # how much of another pose is made good by moving points, in usual movements
 STEADY = np.array([0.06, 0.24, 0.4, 0.24, 0.06])  # smoothing of what the choice of frames adds to the motion
+LOWER_LIP = 5  # the middle of the lower edge among the outer lips
+RIGID = 0.75  # share of the lower lip's way that the chin goes; the rest is the lip's own
+_SIDE = (0.05, 0.16, 0.32, 0.5, 0.68, 0.83, 0.94, 1.0)
+JAW = np.array([*_SIDE, 1.0, *reversed(_SIDE)])
+"""Share of it along the outline, from ear to ear."""
 PAIRS = tuple((19 - k, 1 + k) for k in range(9))  # upper and lower points of the inner lips
 
 
@@ -54,10 +60,10 @@ def plan_mouths(
     chosen: NDArray[np.int32],
     wishes: Floats,
     poses: Floats,
-    now: Floats,
+    now: Seen,
     runs: Sequence[tuple[int, int]],
 ) -> Plan:
-    """chosen: (n,) of `choose`. wishes: (n, 3). poses: (n, POSES). now: (n, 3) measures of the frames as they
+    """chosen: (n,) of `choose`. wishes: (n, 3). poses: (n, POSES). now: what the n frames show as they
     are. runs: as given to `choose`.
     """
     count = len(chosen)
@@ -70,12 +76,11 @@ def plan_mouths(
         part = slice(start, stop)
         entries[part], shares[part] = _mixes(library, chosen[part], apart)
         lips[part], reached = _shapes(library, entries[part], shares[part], wishes[part], poses[part])
-        shape = library.shape
-        change = reached - now[part]
-        change[:, WIDTH] = 0  # the outline follows the jaw, not the corners
-        change[:, SMILE] = 0
-        jaw[part] = np.einsum("nk,kmd->nmd", change, shape.by_measure[:, OUTLINE])
-        folds[part] = np.einsum("nk,kmd->nmd", change, shape.by_measure[:, FOLD])
+        # a jaw is a bone: the chin goes where the lower lip goes
+        lowered = lips[part, LOWER_LIP, 1] - now.moving[part, LOWER_LIP, 1]
+        jaw[part, :, 1] = RIGID * lowered[:, None] * JAW
+        change = reached[:, OPENING] - now.measures[part, OPENING]
+        folds[part] = change[:, None, None] * library.shape.by_measure[OPENING, FOLD]
     return Plan(entries, shares, lips, jaw, folds)
 
 
@@ -117,7 +122,6 @@ def _shapes(
     library: Library, entries: NDArray[np.int32], shares: Floats, wishes: Floats, poses: Floats
 ) -> tuple[Floats, Floats]:
     """Lips (n, 40, 2), head px, and the measures (n, 3) that they reach."""
-    shape = library.shape
     weight = shares[..., None]
     usual = float(np.median(library.measures[:, WIDTH]))
     own = (library.measures[entries] * weight).sum(axis=1)
@@ -133,7 +137,7 @@ def _shapes(
     rest = (library.points[entries, :40] * weight[..., None]).sum(axis=1) - _straight(library, own, there)
     lips = _straight(library, wished, turned) + _steadied(rest)
     lips = _uncrossed(lips)
-    return lips.astype(np.float32), wished + (shape.usual * 0)
+    return lips.astype(np.float32), wished
 
 
 def _straight(library: Library, measures: Floats, poses: Floats) -> Floats:

@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 
 RING = 0.16  # how far the new lips' picture reaches beyond them, in mouth widths
 SOFT = 0.12  # width of its soft edge
+TREMBLE_PX = 0.35
 REACH = 0.42  # how far below the chin and beside the jaw the skin gives way, in head heights
 
 
@@ -103,9 +104,12 @@ def _skin(
         np.minimum(own[..., 1], height_px - 1 - own[..., 1]),
     )
     give = np.clip(edge / (0.12 * min(width_px, height_px)), 0, 1)[..., None]
-    places = own + (places - own) * (give * give * (3 - 2 * give))
-    moved = np.clip(np.abs(places - own).max(axis=-1) / 0.1, 0, 1)
-    return sample(picture, places), np.asarray(moved, np.float32)
+    shift = (places - own) * (give * give * (3 - 2 * give))
+    far = np.hypot(shift[..., 0], shift[..., 1])
+    # the mesh trembles by less than this: skin that has no reason to move keeps its very pixels
+    shift *= (np.maximum(far - TREMBLE_PX, 0) / np.maximum(far, 1e-6))[..., None]
+    moved = np.clip((far - TREMBLE_PX) / 0.2, 0, 1)
+    return sample(picture, own + shift), np.asarray(moved, np.float32)
 
 
 def _anchors(outline: Floats, still: Floats, height: float) -> Floats:

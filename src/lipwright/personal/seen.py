@@ -26,6 +26,12 @@ class Seen:
     poses: Floats
     measures: Floats
 
+    def at(self, frames: NDArray[np.integer] | slice) -> "Seen":
+        """The same of some frames, in that order."""
+        return Seen(
+            *(value[frames] for value in (self.to_head, self.moving, self.still, self.poses, self.measures))
+        )
+
 
 def look_at(head: Head, track: FaceTrack) -> Seen:
     """The head from steadied points, the mouth from quick ones: lips close within a frame, heads do not."""

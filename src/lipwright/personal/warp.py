@@ -4,6 +4,8 @@ A thin-plate spline through the points, relaxed a little (points of a mesh tremb
 grid. Unlike triangles it has no edges at which a beard or a lip line could break.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +33,23 @@ def pull(
     grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
     found = _spline(np.asarray(target, np.float64), np.asarray(source, np.float64), grid)
     coarse = (found - np.asarray(offset)).reshape(rows, columns, 2).astype(np.float32)
-    # corner samples of the coarse grid lie on the corner px: resize by an explicit map
-    map_x = np.broadcast_to(np.linspace(0, columns - 1, width, dtype=np.float32), (height, width))
-    map_y = np.broadcast_to(np.linspace(0, rows - 1, height, dtype=np.float32)[:, None], (height, width))
-    fine = cv2.remap(coarse, np.ascontiguousarray(map_x), np.ascontiguousarray(map_y), cv2.INTER_LINEAR)
+    # by weights in floating point: OpenCV resamples in 32 steps a px, which would tremble
+    down, across = _weights(height, rows), _weights(width, columns)
+    fine = np.stack([down @ coarse[..., axis] @ across.T for axis in (0, 1)], axis=-1)
     return np.asarray(fine, np.float32)
+
+
+@lru_cache(maxsize=64)
+def _weights(count: int, knots: int) -> Floats:
+    """(count, knots) linear interpolation from knots spread evenly over `count` samples, ends included."""
+    places = np.linspace(0, knots - 1, count)
+    first = np.minimum(places.astype(int), knots - 2)
+    share = (places - first).astype(np.float32)
+    weights = np.zeros((count, knots), np.float32)
+    weights[np.arange(count), first] = 1 - share
+    weights[np.arange(count), first + 1] = share
+    weights.setflags(write=False)
+    return weights
 
 
 def _kernel(squared: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -69,7 +83,7 @@ def sample(picture: Floats, places: Floats) -> Floats:
         picture,
         np.ascontiguousarray(places[..., 0]),
         np.ascontiguousarray(places[..., 1]),
-        cv2.INTER_CUBIC,
+        cv2.INTER_LANCZOS4,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(out, np.float32)

@@ -6,11 +6,21 @@ about a kilobyte per frame; then frames stream as in every other job.
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lipwright.faces.align import Box
 from lipwright.faces.track import FaceTrack
 from lipwright.media.picture import Frame
 from lipwright.options import SyncOptions
 from lipwright.personal.choose import choose
+from lipwright.personal.identity import (
+    Likeness,
+    colour_distance,
+    colours,
+    shape_distance,
+    usual_colours,
+)
 from lipwright.personal.library import Library
 from lipwright.personal.measures import SMILE
 from lipwright.personal.plan import Plan, plan_mouths
@@ -25,6 +35,8 @@ from lipwright.pipeline.windows import Window, output_runs
 from lipwright.progress import Progress
 from lipwright.weights.bundle import Bundle
 
+LOOKED_AT = 12  # frames that tell whether it is the person of the library
+
 
 class Personal(Natural):
     """See `Profile`. Frames without a face pass through."""
@@ -33,6 +45,7 @@ class Personal(Natural):
         super().__init__(bundle, options)
         self._library = library
         self._seen: Seen | None = None
+        self._colours: list[NDArray[np.float32]] = []
 
     def windows(self, track: FaceTrack) -> list[Window]:
         self._track = track
@@ -42,12 +55,11 @@ class Personal(Natural):
 
     def plan(self, heard: Heard, windows: list[Window], rate: float) -> Plan:
         """All mouths of the job, from what is heard at its frames."""
-        seen, sources = self._looked(), self._timeline.sources
-        now, poses = seen.measures[sources], seen.poses[sources]
-        wished = wishes(self._library, heard, now[:, SMILE], rate)
+        now = self._looked().at(self._timeline.sources)
+        wished = wishes(self._library, heard, now.measures[:, SMILE], rate)
         runs = [(window.start, window.stop) for window in windows]
-        chosen = choose(self._library, wished, poses, runs)
-        return plan_mouths(self._library, chosen, wished, poses, now, runs)
+        chosen = choose(self._library, wished, now.poses, runs)
+        return plan_mouths(self._library, chosen, wished, now.poses, now, runs)
 
     def place(self, index: int, frame: Frame) -> Place | None:
         source = int(self._timeline.sources[index])
@@ -56,7 +68,21 @@ class Personal(Natural):
         seen = self._looked()
         matrix, points = seen.to_head[source], seen.moving[source]
         box = area(points, matrix, self._library.head.height, frame.width, frame.height)
-        return Place(matrix, box, points, frame.rgb_box(box))
+        picture = frame.rgb_box(box)
+        if len(self._colours) < LOOKED_AT:
+            inside = matrix.copy()
+            inside[:, 2] += inside[:, :2] @ np.array(box[:2], np.float32)
+            middle = points[:20].mean(axis=0)
+            self._colours.append(colours(picture, inside, self._library.head, middle))
+        return Place(matrix, box, points, picture)
+
+    def likeness(self) -> Likeness | None:
+        """How far the person in the video is from the library's; None when no face was placed yet."""
+        if not self._colours:
+            return None
+        found = np.asarray(np.median(self._colours, axis=0), np.float32)
+        shape = shape_distance(self._library.head, self._looked().still)
+        return Likeness(shape, colour_distance(found, usual_colours(self._library)))
 
     def paste(self, frame: Frame, place: Place) -> tuple[Frame, Box | None]:
         if place.generated is None or place.alpha is None:

@@ -242,6 +242,21 @@ class _Job:
             crew.fail(error)
         crew.join()
         self.report.edited, self.report.untouched_frames = edited.ranges, edited.untouched
+        if isinstance(self.profile, Personal):
+            self._note_likeness(self.profile)
+
+    def _note_likeness(self, profile: Personal) -> None:
+        """Say in the report how far the face is from the bundle's, and warn when it is someone else's."""
+        found = profile.likeness()
+        if found is None:
+            return
+        self.report.face["identity_distance"] = round(found.distance, 2)
+        if found.stranger:
+            self.warn(
+                f"The model {self.engine.bundle.name} seems to know someone else: identity distance "
+                f"{found.distance:.2f}, at most 1 for the same person (shape {found.shape:.2f} % of the eye "
+                f"distance, colour {found.colour:.0f}); adapt to this person, or expect a strange mouth."
+            )
 
     def _painter(
         self, windows: list[Window], timeline: Timeline, samples: NDArray[np.int16]

@@ -1,0 +1,67 @@
+"""From what is heard to what a mouth shall do."""
+
+import numpy as np
+
+from lipwright.personal.measures import OPENING, SMILE, WIDTH
+from lipwright.personal.wish import Heard, averaged, fastest, limited, wishes
+from person import Learned
+
+
+def hears(jaw: np.ndarray, press: float = 0.0, level: float = 0.0) -> Heard:
+    n = len(jaw)
+    flat = np.zeros(n, np.float32)
+    return Heard(jaw.astype(np.float32), flat, flat + press, flat + level)
+
+
+def syllables(n: int = 100) -> np.ndarray:
+    return 0.4 - 0.4 * np.cos(np.arange(n) / 2)
+
+
+def test_openings_keep_to_the_person_s_own_range_and_order(talk: Learned) -> None:
+    jaw = syllables()
+    found = wishes(talk.library, hears(jaw), np.zeros(100, np.float32), 25)[:, OPENING]
+    own = talk.library.measures[:, OPENING]
+    assert own.min() - 0.1 <= found.min() and found.max() <= own.max() + 0.1
+    assert np.corrcoef(found, jaw)[0, 1] > 0.8
+
+
+def test_silence_closes_the_mouth(talk: Learned) -> None:
+    quiet = wishes(talk.library, hears(syllables(), level=-60), np.zeros(100, np.float32), 25)
+    np.testing.assert_allclose(quiet[:, OPENING], talk.library.closed(), atol=1e-3)
+    usual = np.median(talk.library.measures[:, WIDTH])
+    np.testing.assert_allclose(quiet[:, WIDTH], usual, rtol=0.02)
+
+
+def test_pressed_lips_close_the_mouth(talk: Learned) -> None:
+    pressed = wishes(talk.library, hears(syllables(), press=1), np.zeros(100, np.float32), 25)
+    np.testing.assert_allclose(pressed[:, OPENING], talk.library.closed(), atol=1e-3)
+
+
+def test_nothing_said_at_all(talk: Learned) -> None:
+    library = talk.library.__class__(**{**talk.library.__dict__, "heard": np.zeros((0, 2), np.float32)})
+    found = wishes(library, hears(syllables(), level=-60), np.zeros(100, np.float32), 25)
+    assert np.isfinite(found).all()
+
+
+def test_a_quick_smile_is_left_out_and_a_slow_one_stays(talk: Learned) -> None:
+    slow = np.linspace(0, 10, 200).astype(np.float32)
+    quick = slow + np.tile([5, -5], 100).astype(np.float32)
+    found = wishes(talk.library, hears(syllables(200)), quick, 25)[:, SMILE]
+    assert np.abs(found[30:-30] - slow[30:-30]).max() < 0.5
+
+
+def test_speed_is_limited_and_slow_tracks_stay() -> None:
+    jump = np.repeat([0.0, 10.0], 20).astype(np.float32)
+    assert np.abs(np.diff(limited(jump, 2.0))).max() <= 2.0 + 1e-5
+    slow = np.sin(np.arange(50) / 10).astype(np.float32)
+    np.testing.assert_allclose(limited(slow, 2.0), slow, atol=1e-6)
+
+
+def test_the_fastest_motion_is_the_person_s(talk: Learned) -> None:
+    steps = np.abs(np.diff(talk.library.measures[:, OPENING]))
+    assert 0 < fastest(talk.library) <= max(float(steps.max()), np.ptp(talk.library.measures[:, OPENING]) / 4)
+
+
+def test_missing_values_do_not_spread() -> None:
+    values = np.array([1, np.nan, 1, 1, np.nan], np.float32)
+    np.testing.assert_allclose(averaged(values, 3), 1.0)
