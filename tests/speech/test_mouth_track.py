@@ -41,6 +41,7 @@ def test_blocks_join_without_a_trace(
     monkeypatch.setattr(mouth_track, "BLOCK_ROWS", 30)
     blocks = listen(ears, sound)
     assert np.allclose(whole.measures, blocks.measures, atol=1e-4)
+    assert np.allclose(whole.brightness, blocks.brightness, atol=1e-3)
 
 
 def test_sixteen_bit_samples_are_heard_alike(ears: Listener, sound: np.ndarray) -> None:
@@ -67,3 +68,14 @@ def test_a_measure_by_name(ears: Listener, sound: np.ndarray) -> None:
     assert np.array_equal(track.one("width", times), track.at(times)[:, 1])
     with pytest.raises(ValueError):
         track.one("ears", times)
+
+
+def test_closing_lips_darken_the_sound(ears: Listener) -> None:
+    rng = np.random.default_rng(8)
+    noise = rng.standard_normal(2 * RATE).astype(np.float32) * 0.1
+    dull = noise.copy()
+    for _ in range(3):  # a low pass
+        dull = np.convolve(dull, np.ones(16, np.float32) / 8, "same").astype(np.float32)
+    both = listen(ears, np.concatenate([noise, dull])).brightness
+    assert both[20:80].mean() > both[120:180].mean() + 0.5
+    assert np.abs(both).max() <= 1.5

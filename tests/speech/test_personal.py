@@ -8,7 +8,7 @@ from lipwright.speech.mouth_track import MouthTrack
 from lipwright.speech.personal import Personal, fit_personal, general_opening, speaking
 
 NAMES = ("jaw", "width", "round", "press", "tuck", "tongue", "teeth")
-SECONDS = 16
+SECONDS = 120
 TIMES = np.arange(25 * SECONDS) / 25
 
 
@@ -26,7 +26,9 @@ def _track(seed: int, pause: tuple[float, float] = (0, 0)) -> MouthTrack:
     measures = np.zeros((len(kinds), 7), np.float32)
     measures[:, 0] = np.convolve(jaw, np.ones(3) / 3, "same")
     visemes = np.eye(15, dtype=np.float32)[kinds]
-    return MouthTrack(NAMES, measures, visemes, np.zeros((len(kinds), 4), np.float32))
+    return MouthTrack(
+        NAMES, measures, visemes, np.zeros((len(kinds), 4), np.float32), np.zeros(len(kinds), np.float32)
+    )
 
 
 def _habit(track: MouthTrack) -> np.ndarray:
@@ -34,7 +36,7 @@ def _habit(track: MouthTrack) -> np.ndarray:
     sounds = track.visemes.copy()
     extra = -0.5 * sounds[:, 3:7].sum(axis=1) + 0.6 * sounds[:, 9]
     own = 20 * (track.measures[:, 0] + np.convolve(extra, np.ones(3) / 3, "same")) + 12
-    return np.interp(TIMES, (np.arange(len(own)) + 0.5) / 50, own)
+    return np.asarray(np.interp(TIMES, (np.arange(len(own)) + 0.5) / 50, own))
 
 
 def test_a_habit_is_learned_and_holds_for_new_speech() -> None:
@@ -68,7 +70,7 @@ def test_a_mouth_that_does_not_follow_keeps_the_general_way() -> None:
 
 
 def test_too_little_speech_scales_only() -> None:
-    heard = _track(8, pause=(2.0, 16.0))
+    heard = _track(8, pause=(2.0, 120.0))
     person = fit_personal(heard, TIMES, _habit(heard))
     assert not any(person.corrections) and np.isnan(person.held_out)
 

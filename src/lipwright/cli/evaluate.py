@@ -77,3 +77,35 @@ def presenter(
         for key, value in figures.items():
             if key != "per_clip":
                 print(f"{key:24} {value}")
+
+
+@evaluate.command()
+def ears(
+    clips: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="CLIP...", help="Clips of people talking, seen and heard.", show_default=False
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--ears", metavar="FOLDER", help="Other ears than those shipped.", show_default=False),
+    ] = None,
+    speeches: Annotated[int, typer.Option(help="How many synthetic utterances.", min=1)] = 24,
+    seed: Annotated[
+        int, typer.Option(help=f"Seed of the first utterance, from {EVALUATION_SEED} up.")
+    ] = EVALUATION_SEED,
+) -> None:
+    """Measure what is heard: against synthetic articulation, and against real mouths. Prints JSON."""
+    from lipwright.evaluation.ears import evaluate_ears, held_out_speeches
+    from lipwright.speech.mouth_track import listen
+    from lipwright.weights.load_ears import load_ears
+    from lipwright.weights.load_faces import load_faces
+
+    network = load_ears(folder)
+    reader = load_faces() if clips else None
+    given = [] if clips is None else clips
+    figures = evaluate_ears(
+        lambda sound: listen(network, sound), held_out_speeches(speeches, seed), given, reader
+    )
+    print(json.dumps(figures, indent=1))

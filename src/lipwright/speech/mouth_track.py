@@ -1,11 +1,12 @@
-"""A sound as a mouth: seven measures, fifteen viseme probabilities and activations, 50 rows a second."""
+"""A sound as a mouth: measures, viseme probabilities, brightness and activations, 50 rows a second."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional
 
 from lipwright.models.listener import Listener, Own, own_level, relative
@@ -16,6 +17,10 @@ FRAME_SIGMA_S = 0.012  # rows are averaged this widely around a frame's time
 BLOCK_ROWS = 1500  # 30 s at a time, so that memory does not grow with the sound
 LEVEL_S = 30.0  # a sound's own loudness and spectrum are taken over so much of it at least
 _COLUMNS = 2  # mel columns per row
+_LOW, _BRIGHT = slice(4, 16), slice(30, 60)  # mel bands: 150 to 600 Hz, 1.2 to 3.4 kHz
+_BAND_LIMITS = (-2.5, 2.0)  # decades
+BRIGHT_SIGMA_S = 0.04
+BRIGHT_LIMIT = 1.5
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,16 @@ class MouthTrack:
     """Row i is the mouth at (i + 0.5) / 50 s.
 
     names: of the measures, in order; measures: (r, 7); visemes: (r, 15) probabilities in the order of
-    presenter.phonemes.VISEMES; activations: (r, w), the network's last layer, for `speech.personal`.
+    presenter.phonemes.VISEMES; activations: (r, w), the network's last layer; brightness: (r,), the balance
+    of the bands above 1.2 kHz against those below 600 Hz in decades, 0 as usual for this sound: lips that
+    are nearly closed let the low bands through alone.
     """
 
     names: tuple[str, ...]
     measures: Float32[np.ndarray, "r m"]
     visemes: Float32[np.ndarray, "r v"]
     activations: Float32[np.ndarray, "r w"]
+    brightness: Float32[np.ndarray, " r"]
 
     def __len__(self) -> int:
         return len(self.measures)
@@ -64,7 +72,7 @@ def listen(listener: Listener, samples: mel.Sound) -> MouthTrack:
     columns = mel.columns(len(samples)) // _COLUMNS * _COLUMNS
     rows = columns // _COLUMNS
     context = listener.config.reach + 2
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    parts: list[tuple[np.ndarray, ...]] = []
     for first in range(0, rows, BLOCK_ROWS):
         stop = min(first + BLOCK_ROWS, rows)
         low, high = max(0, first - context), min(rows, stop + context)
@@ -74,13 +82,23 @@ def listen(listener: Listener, samples: mel.Sound) -> MouthTrack:
             heard = listener(relative(power, own))
         kept = slice(first - low, stop - low)
         visemes = functional.softmax(heard.visemes[0, kept].float(), dim=-1)
-        parts.append((heard.measures[0, kept].numpy(), visemes.numpy(), heard.features[0, kept].numpy()))
+        outputs = (heard.measures[0, kept].numpy(), visemes.numpy(), heard.features[0, kept].numpy())
+        parts.append((*outputs, _brightness(power, own)[kept]))
     names = listener.config.measures
     if not parts:
         widths = (len(names), listener.config.visemes, listener.config.width)
         empty = [np.zeros((0, width), np.float32) for width in widths]
-        return MouthTrack(names, *empty)
+        return MouthTrack(names, *empty, np.zeros(0, np.float32))
     return MouthTrack(names, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _brightness(power: Float[torch.Tensor, "1 mels m"], own: Own) -> Float32[np.ndarray, " r"]:
+    """One value per row from log10 power, m = 2 r columns."""
+    bands = (power - own.mean)[0].numpy().clip(*_BAND_LIMITS)
+    balance = bands[_BRIGHT].mean(axis=0) - bands[_LOW].mean(axis=0)
+    smooth = gaussian_filter1d(balance, BRIGHT_SIGMA_S * mel.COLUMNS_PER_S, mode="nearest")
+    rows = smooth.reshape(-1, _COLUMNS).mean(axis=1).clip(-BRIGHT_LIMIT, BRIGHT_LIMIT)
+    return np.asarray(rows, np.float32)
 
 
 def _own(samples: mel.Sound, low: int, high: int, rows: int) -> Own:
