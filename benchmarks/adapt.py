@@ -36,8 +36,8 @@ from lipwright.personal.render import area, render
 from lipwright.personal.seen import Seen, look_at
 from lipwright.personal.wish import Heard, wishes
 from lipwright.pipeline.engine import Engine
-from lipwright.pipeline.hear import hear
 from lipwright.progress import Progress
+from lipwright.speech.personal import Personal
 
 Floats = NDArray[np.float32]
 Pictures = list[NDArray[np.uint8]]
@@ -55,6 +55,7 @@ class Case:
     """
 
     library: Library
+    voice: Personal | None
     frames: Pictures
     seen: Seen
     heard: Heard
@@ -88,10 +89,13 @@ def case_of(engine: Engine, clip: Path) -> Case:
     info, reader = probe_video(clip), engine.faces()
     footage = follow(info, reader, Progress(), 10**6, lambda: True)
     start = int(len(footage.track) * (1 - HELD_OUT))
-    heard = heard_in(engine, sound_of(clip), footage.times_s)
-    library, material = learn(first(footage, start), part_of(heard, slice(0, start)), Progress())
+    hearing = engine.hearing(sound_of(clip))
+    learned = learn(first(footage, start), hearing, Progress())
+    library, voice, material = learned.library, learned.voice, learned.material
+    late_s = 0.0 if material.synchrony is None else material.synchrony.shift / float(info.rate)
+    heard = hearing.at((footage.times_s[start:] + late_s).tolist(), voice)
     for finding in material.findings:
-        print(clip.stem, finding)  # noqa: T201
+        print(clip.stem, finding)
     points = footage.track.points[footage.track.present].reshape(-1, 2)
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.35 * (high - low).max()
@@ -102,7 +106,7 @@ def case_of(engine: Engine, clip: Path) -> Case:
         for frame in read_frames(clip, start, info=info)
     ]
     seen = look_at(library.head, follow_face(frames, reader))
-    return Case(library, frames, seen, part_of(heard, slice(start, None)), float(info.rate))
+    return Case(library, voice, frames, seen, heard, float(info.rate))
 
 
 def first(footage: Footage, count: int) -> Footage:
@@ -116,16 +120,6 @@ def first(footage: Footage, count: int) -> Footage:
 def sound_of(path: Path) -> NDArray[np.int16]:
     """Mono, 16 kHz."""
     return np.rint(read_samples(path, RATE_HZ) * 32767).astype(np.int16)
-
-
-def heard_in(engine: Engine, samples: NDArray[np.int16], times_s: NDArray[np.float64]) -> Heard:
-    """What is heard at the frames' times."""
-    return hear(engine, samples, times_s.tolist())
-
-
-def part_of(heard: Heard, part: slice) -> Heard:
-    """Some moments of what is heard."""
-    return Heard(heard.jaw[part], heard.spread[part], heard.press[part], heard.level_db[part])
 
 
 def measured(
@@ -166,7 +160,9 @@ def measured(
     times = np.arange(count) / case.rate
     for voice in voices:
         samples, quiet = with_silence(sound_of(voice), count / case.rate)
-        wished = wishes(case.library, heard_in(engine, samples, times), smile, case.rate)
+        wished = wishes(
+            case.library, engine.hearing(samples).at(times.tolist(), case.voice), smile, case.rate
+        )
         frames, mouths = drive(voice.stem, wished)
         curve = lag_curve(mouths.aperture, wished[:, OPENING], LAGS)
         silent = (times > quiet[0] + 0.2) & (times < quiet[1] - 0.2)
@@ -260,7 +256,7 @@ def main() -> None:
     text = json.dumps(table, indent=1)
     if given.out is not None:
         given.out.write_text(text + "\n")
-    print(text)  # noqa: T201
+    print(text)
 
 
 if __name__ == "__main__":

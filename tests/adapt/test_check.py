@@ -28,7 +28,7 @@ def test_widths_of_edges_are_measured() -> None:
     crop = np.zeros((80, 100, 3), np.uint8)
     crop[:, 50:] = 200
     for sigma in (1.5, 3.0, 5.0):
-        found = edge_px(cv2.GaussianBlur(crop, (0, 0), sigma))
+        found = edge_px(np.asarray(cv2.GaussianBlur(crop, (0, 0), sigma), np.uint8))
         assert found == pytest.approx(sigma, rel=0.35)
 
 

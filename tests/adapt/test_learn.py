@@ -66,7 +66,7 @@ def test_a_run_goes_on_where_another_stopped(talk: Learned, listener: Engine, tm
     assert report.resumed and "track" not in stages and work() == []
     # what was kept is the same as what would have been found
     again, _ = learn_person(listener, talk.clip, AdaptOptions())
-    np.testing.assert_array_equal(again.frames, talk.library.frames)
+    np.testing.assert_array_equal(again.library.frames, talk.library.frames)
 
 
 def test_damaged_work_is_done_again(talk: Learned, listener: Engine, tmp_path: Path) -> None:
@@ -79,17 +79,17 @@ def test_damaged_work_is_done_again(talk: Learned, listener: Engine, tmp_path: P
 
 def test_no_sound_is_said(listener: Engine, tmp_path: Path) -> None:
     clip = person.save_talk(tmp_path / "mute.mp4", sound=False)
-    library, report = learn_person(listener, clip, AdaptOptions())
-    assert len(library.heard) == 0
+    learned, report = learn_person(listener, clip, AdaptOptions())
+    assert len(learned.library.heard) == 0 and learned.voice is None
     assert any("no sound" in finding.sentence for finding in report.findings)
 
 
 def test_a_foreign_sound_is_left_aside(talk: Learned, listener: Engine, tmp_path: Path) -> None:
     clip = tmp_path / "dubbed.mp4"
     save_clip(clip, person.pictures(), 25, person.said(77).samples, tiny.SAMPLE_RATE)
-    library, report = learn_person(listener, clip, AdaptOptions())
+    learned, report = learn_person(listener, clip, AdaptOptions())
     finding = report.findings[-1]
-    assert finding.good or len(library.heard) == 0 or "too little" in finding.sentence
+    assert finding.good or len(learned.library.heard) == 0 or "too little" in finding.sentence
 
 
 def test_no_face(listener: Engine, tmp_path: Path) -> None:
@@ -109,7 +109,9 @@ def test_several_people(listener: Engine, tmp_path: Path) -> None:
         learn_person(listener, clip, AdaptOptions())
     left, _ = learn_person(listener, clip, AdaptOptions(face=1))
     right, _ = learn_person(listener, clip, AdaptOptions(face=2))
-    assert np.abs(left.crops[0].mean(axis=(0, 1)) - right.crops[0].mean(axis=(0, 1))).max() > 3
+    assert (
+        np.abs(left.library.crops[0].mean(axis=(0, 1)) - right.library.crops[0].mean(axis=(0, 1))).max() > 3
+    )
     with pytest.raises(NoFaceError, match="no more than 2 people"):
         learn_person(listener, clip, AdaptOptions(face=3))
 

@@ -13,19 +13,19 @@ def speech(seconds: float, seed: int = 0) -> np.ndarray:
     """Something that opens and closes like a jaw."""
     rng = np.random.default_rng(seed)
     noise = rng.normal(0, 1, round(seconds * RATE) + 20)
-    return np.convolve(noise, np.hanning(7), "same")[10:-10]
+    return np.asarray(np.convolve(noise, np.hanning(7), "same")[10:-10])
 
 
 def heard(jaw: np.ndarray, level: float = 0.0) -> Heard:
     jaw = jaw.astype(np.float32)
-    return Heard(jaw, jaw * 0, jaw * 0, jaw * 0 + level)
+    return Heard(jaw, jaw * 0, jaw * 0, np.full(len(jaw), level, np.float32))
 
 
 def mouth(jaw: np.ndarray, noise: float = 1.5) -> np.ndarray:
     """Follows the jaw, under smiles (slow) and trembling."""
     rng = np.random.default_rng(9)
     slow = 20 * np.sin(np.arange(len(jaw)) / 60)
-    return (10 + 2 * jaw + slow + rng.normal(0, noise, len(jaw))).astype(np.float32)
+    return np.asarray(10 + 2 * jaw + slow + rng.normal(0, noise, len(jaw)), np.float32)
 
 
 @pytest.mark.parametrize("shift", [-3, 0, 2])

@@ -59,7 +59,11 @@ def test_speed_is_limited_and_slow_tracks_stay() -> None:
 
 def test_the_fastest_motion_is_the_person_s(talk: Learned) -> None:
     steps = np.abs(np.diff(talk.library.measures[:, OPENING]))
-    assert 0 < fastest(talk.library) <= max(float(steps.max()), np.ptp(talk.library.measures[:, OPENING]) / 4)
+    assert (
+        0
+        < fastest(talk.library)
+        <= max(float(steps.max()), float(np.ptp(talk.library.measures[:, OPENING])) / 4)
+    )
 
 
 def test_missing_values_do_not_spread() -> None:

@@ -26,7 +26,7 @@ def other_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def personal(talk: Learned, listener: Engine) -> Engine:
-    return listener.adapted(talk.library, "somebody")
+    return listener.adapted(talk.library, None, "somebody")
 
 
 def test_the_mouth_speaks_the_voice_and_the_rest_stays(

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lipwright.adapt.check import Finding, Material, check_length, check_size, examine
 from lipwright.adapt.read import Footage, cut_out, follow
 from lipwright.adapt.resume import Work
-from lipwright.adapt.synchrony import synchrony
+from lipwright.adapt.synchrony import Synchrony, synchrony
 from lipwright.errors import MaterialError, MediaError, NoFaceError, OptionError, OutputError
 from lipwright.media.output import write_errors
 from lipwright.media.probe import VideoInfo, probe_video
@@ -24,10 +25,10 @@ from lipwright.personal.head import learn_head
 from lipwright.personal.library import Library
 from lipwright.personal.measures import OPENING, learn_shape
 from lipwright.personal.seen import look_at
-from lipwright.personal.wish import Heard
-from lipwright.pipeline.hear import hear
+from lipwright.pipeline.hear import Hearing
 from lipwright.pipeline.sync import read_voice
 from lipwright.progress import Progress
+from lipwright.speech.personal import Personal
 from lipwright.weights.bundle import EMBEDDED, MODEL_FILE
 from lipwright.weights.personal import is_personal, write_personal
 
@@ -41,6 +42,15 @@ METHOD = (
     "is not LatentSync's diffusion. The official LatentSync weights remain the way to the best sync."
 )
 CONSENT = "Adapt only to people who agreed to it, and tell viewers that a video was edited."
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A person. voice: how they open for each kind of sound; None when their clip does not teach it."""
+
+    library: Library
+    voice: Personal | None
+    material: Material
 
 
 @dataclass(frozen=True)
@@ -100,18 +110,18 @@ def adapt_person(
     options = AdaptOptions() if options is None else options
     options.validate()
     check_place(out, Path(video), force=options.force)
-    library, report = learn_person(engine, Path(video), options, progress)
+    learned, report = learn_person(engine, Path(video), options, progress)
     report.bundle = str(out)
     with _appearing(out, force=options.force) as folder, write_errors(out):
-        write_personal(folder, library, _description(report))
+        write_personal(folder, learned.library, _description(report), learned.voice)
     Work.of(probe_video(Path(video)), options.face).done()
     return report
 
 
 def learn_person(
     engine: "Engine", video: Path, options: AdaptOptions, progress: Progress | None = None
-) -> tuple[Library, AdaptReport]:
-    """As `adapt_person`, but keeps the library in memory."""
+) -> tuple["Learned", AdaptReport]:
+    """As `adapt_person`, but keeps what was learned in memory."""
     began = time.perf_counter()
     watch = Progress() if progress is None else progress
     if engine.bundle.name not in EMBEDDED or engine.library is not None:
@@ -129,18 +139,18 @@ def learn_person(
             f"{video} shows {footage.track.prominent} people; say with --face which one to learn, counted "
             "from the left."
         )
-    heard = _heard(engine, info, footage, report)
-    library, material = learn(footage, heard, watch)
+    learned = learn(footage, _hearing(engine, info, report), watch)
+    material = learned.material
     report.findings = material.findings
     report.material = material.to_json()
     del report.material["findings"]
     report.wall_s = round(time.perf_counter() - began, 3)
     report.timings_s["learn"] = round(report.wall_s - report.timings_s["follow"], 3)
-    return library, report
+    return learned, report
 
 
-def learn(footage: Footage, heard: Heard | None, progress: Progress) -> tuple[Library, Material]:
-    """The library of a followed clip, and what the material is like. heard: at each of its frames."""
+def learn(footage: Footage, hearing: Hearing | None, progress: Progress) -> Learned:
+    """What a followed clip teaches. hearing: of its sound; None without one."""
     present, rate = footage.track.present, float(footage.info.rate)
     check_length(float(present.sum()) / rate)
     head = learn_head(footage.track.smoothed()[present])
@@ -149,13 +159,26 @@ def learn(footage: Footage, heard: Heard | None, progress: Progress) -> tuple[Li
     shape = learn_shape(seen.moving[present], seen.measures[present], seen.poses[present])
     frames = candidates(head, seen, footage.track.cuts)
     check_length(len(frames) / rate)
-    together = None if heard is None else synchrony(seen.measures[:, OPENING], heard, rate)
-    own = np.zeros((0, 2), np.float32)
-    if heard is not None and together is not None and together.in_sync is not False:
-        own = heard.percentiles()
+    voice, heard, together = None, np.zeros((0, 2), np.float32), None
+    if hearing is not None:
+        voice, heard, together = _spoken(hearing, footage.times_s, seen.measures[:, OPENING], rate)
     cuts = cuts_of(shape, seen, frames)
-    library = gather(head, shape, seen, cuts, cut_out(footage.info, cuts, progress), own)
-    return library, examine(library, seen, rate, together)
+    library = gather(head, shape, seen, cuts, cut_out(footage.info, cuts, progress), heard)
+    return Learned(library, voice, examine(library, seen, rate, together))
+
+
+def _spoken(
+    hearing: Hearing, times_s: NDArray[np.float64], openings: NDArray[np.float32], rate: float
+) -> tuple[Personal | None, NDArray[np.float32], Synchrony]:
+    """How the person opens for each sound, the percentiles of what is heard of them, and whether that may be
+    believed.
+    """
+    together = synchrony(openings, hearing.at(times_s.tolist()), rate)
+    if together.in_sync is False:
+        return None, np.zeros((0, 2), np.float32), together
+    shifted = (times_s + together.shift / rate).tolist()
+    voice = hearing.voice_of(shifted, openings) if together.in_sync else None
+    return voice, hearing.at(shifted, voice).percentiles(), together
 
 
 def _followed(
@@ -192,15 +215,15 @@ def _followed(
     return footage
 
 
-def _heard(engine: "Engine", info: VideoInfo, footage: Footage, report: AdaptReport) -> Heard | None:
-    """What is heard at the clip's frames; None without sound."""
+def _hearing(engine: "Engine", info: VideoInfo, report: AdaptReport) -> Hearing | None:
+    """The clip's sound, listened to; None without sound."""
     if not info.has_audio:
         return None
     try:
         samples = read_voice(info.path, salvage=True, warn=report.warnings.append)
     except MediaError:
         return None
-    return hear(engine, samples, footage.times_s.tolist())
+    return engine.hearing(samples)
 
 
 def _description(report: AdaptReport) -> dict[str, Any]:

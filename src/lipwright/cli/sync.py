@@ -61,9 +61,9 @@ def _adapted(
     """The engine with the person of the video, and what the material lacks."""
     from lipwright.adapt.learn import AdaptOptions, learn_person
 
-    library, learned = learn_person(engine, video, AdaptOptions(face=options.face), progress)
-    missing = [finding.sentence for finding in learned.findings if not finding.good]
-    return engine.adapted(library, learned.name), [*learned.warnings, *missing]
+    learned, told = learn_person(engine, video, AdaptOptions(face=options.face), progress)
+    missing = [finding.sentence for finding in told.findings if not finding.good]
+    return engine.adapted(learned.library, learned.voice, told.name), [*told.warnings, *missing]
 
 
 def write_report(text: str, place: Path, *, force: bool) -> None:

@@ -21,20 +21,23 @@ from lipwright.faces.detect import FaceReader
 from lipwright.faces.insightface import PointReader
 from lipwright.latents.codec import FACTOR, Codec
 from lipwright.latents.conditioning import assemble, latent_mask, masked
+from lipwright.models.listener import Listener
 from lipwright.models.unet import UNet3D
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.personal.library import Library
+from lipwright.pipeline.hear import Hearing
 from lipwright.pipeline.report import Report
 from lipwright.progress import Progress
 from lipwright.speech import mel
-from lipwright.speech.articulation import articulation
-from lipwright.speech.ears import ArticulationEars, Ears
+from lipwright.speech.ears import Ears
 from lipwright.speech.features import Blocks, Listening
+from lipwright.speech.personal import Personal as Voice
 from lipwright.weights.bundle import MODEL_FILE, Bundle
 from lipwright.weights.find import find_bundle
 from lipwright.weights.load import load_codec, load_ears, load_unet
+from lipwright.weights.load_ears import load_ears as load_listener
 from lipwright.weights.load_faces import load_faces, load_points
-from lipwright.weights.personal import load_library
+from lipwright.weights.personal import load_library, load_voice
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,13 @@ class Engine:
         faces: FaceReader | None = None,
         points: PointReader | None = None,
         library: Library | None = None,
+        voice: Voice | None = None,
     ) -> None:
-        """library: of the person that a personal bundle knows."""
+        """library, voice: of the person that a personal bundle knows."""
         self.bundle = bundle
         self.library = library
+        self.voice = voice
+        self._listener: Listener | None = None
         self.choice = choice
         self.codec = codec
         self.schedule = Schedule.from_json(bundle.info["schedule"])
@@ -82,10 +88,10 @@ class Engine:
         keep = torch.from_numpy(bundle.mask.keep_mask(bundle.resolution))
         self._keep_mask = keep.to(choice.device, choice.dtype)
 
-    def adapted(self, library: Library, name: str) -> "Engine":
-        """The same networks with a person's library, under another name."""
+    def adapted(self, library: Library, voice: Voice | None, name: str) -> "Engine":
+        """The same networks with what a person taught, under another name."""
         other = copy.copy(self)
-        other.library = library
+        other.library, other.voice = library, voice
         about = {"name": name, "rendered_faces_only": False}
         other.bundle = replace(self.bundle, info={**self.bundle.info, **about})
         return other
@@ -108,6 +114,7 @@ class Engine:
                 ears=load_ears(bundle, choice),
                 unet=load_unet(bundle, choice),
                 library=None if bundle.personal is None else load_library(bundle.personal),
+                voice=None if bundle.personal is None else load_voice(bundle.personal),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(
@@ -181,16 +188,11 @@ class Engine:
         """What the network is told about frames at these times."""
         return self._ears.tokens(sound, times_s)[None]
 
-    def articulation(self, sound: Listening, times_s: Sequence[float]) -> dict[str, NDArray[np.float32]]:
-        """What the ears say the mouth does at these (growing) times: name of a measure -> (n,).
-
-        Raises WeightsError when this model's ears say no such thing.
-        """
-        if not isinstance(self._ears, ArticulationEars):
-            raise WeightsError(
-                f"the ears of {self.bundle.name} do not say what a mouth does; use the model tiny."
-            )
-        return articulation(self._ears, sound, times_s)
+    def hearing(self, samples: NDArray[np.int16]) -> Hearing:
+        """A whole sound (mono, 16 kHz) listened to by the ears for real people. Raises WeightsError."""
+        if self._listener is None:
+            self._listener = load_listener()
+        return Hearing(self._listener, samples)
 
     def noise(self, draws: torch.Generator) -> Float[Tensor, "1 4 1 y x"]:
         """The one noise that all frames of a job start from: the first of its draws."""

@@ -26,7 +26,6 @@ from lipwright.media.samples import read_samples
 from lipwright.media.timeline import Timeline
 from lipwright.media.write import Writer, open_writer
 from lipwright.options import SyncOptions
-from lipwright.pipeline.hear import hear
 from lipwright.pipeline.items import Item
 from lipwright.pipeline.paste import EditedRanges
 from lipwright.pipeline.personal import Personal
@@ -265,7 +264,7 @@ class _Job:
         if isinstance(self.profile, Personal):
             with self.clock("listen"):
                 times = [timeline.time_s(index) for index in range(len(timeline))]
-                heard = hear(self.engine, samples, times)
+                heard = self.engine.hearing(samples).at(times, self.engine.voice)
             with self.clock("choose"):
                 plan = self.profile.plan(heard, windows, float(self.info.rate))
             return partial(self.profile.paint, plan=plan, progress=self.progress, clock=self.clock)

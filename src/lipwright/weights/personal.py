@@ -17,10 +17,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from lipwright.errors import MediaError, WeightsError
+from lipwright.errors import MediaError, OptionError, WeightsError
 from lipwright.media.frames import read_frames
 from lipwright.media.write import save_clip
 from lipwright.personal.library import Library
+from lipwright.speech.personal import Personal
 from lipwright.weights.bundle import FORMAT, MODEL_FILE, Bundle, checksum
 
 KIND = "personal"
@@ -37,7 +38,9 @@ def is_personal(folder: Path) -> bool:
         return False
 
 
-def write_personal(folder: Path, library: Library, info: Mapping[str, Any]) -> None:
+def write_personal(
+    folder: Path, library: Library, info: Mapping[str, Any], voice: Personal | None = None
+) -> None:
     """Write all files of a personal bundle into an existing, empty folder. `info`: name, base and what else
     model.json shall say.
     """
@@ -47,7 +50,8 @@ def write_personal(folder: Path, library: Library, info: Mapping[str, Any]) -> N
     save_file(library.to_arrays(), folder / NUMBERS)
     files = {name: checksum(folder / name) for name in (PICTURES, NUMBERS)}
     part = folder / (MODEL_FILE + ".part")
-    part.write_text(json.dumps({"format": FORMAT, "kind": KIND, **info, "files": files}, indent=1) + "\n")
+    told = {"voice": None if voice is None else voice.to_json(), "files": files}
+    part.write_text(json.dumps({"format": FORMAT, "kind": KIND, **info, **told}, indent=1) + "\n")
     part.replace(folder / MODEL_FILE)
 
 
@@ -86,6 +90,17 @@ def read_description(folder: Path) -> dict[str, Any]:
             f"{file} is not a complete description ({error!r}); run `lipwright adapt` again."
         ) from error
     return info
+
+
+def load_voice(folder: Path) -> Personal | None:
+    """How the person of a bundle opens for each sound; None when their clip did not teach it."""
+    voice = read_description(folder).get("voice")
+    try:
+        return None if voice is None else Personal.from_json(voice)
+    except (OptionError, AttributeError, TypeError) as error:
+        raise WeightsError(
+            f"{folder / MODEL_FILE} has a damaged voice ({error!r}); run `lipwright adapt` again."
+        ) from error
 
 
 def load_library(folder: Path) -> Library:
