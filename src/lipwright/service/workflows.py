@@ -6,7 +6,11 @@ executor at a time, and given up in a way that can be seen when that happens too
 """
 
 import os
-from collections.abc import Callable
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig
@@ -40,7 +44,8 @@ def register(jobs: Jobs, abandon: Callable[[], None]) -> None:
 
     def guarded(body: Callable[[str], None], prediction_id: str) -> None:
         try:
-            body(prediction_id)
+            with _running(prediction_id):
+                body(prediction_id)
         except sa.exc.SQLAlchemyError:
             log().exception("the database failed under a workflow")
             abandon()
@@ -83,8 +88,29 @@ def launch(settings: Settings, slots: int) -> None:
 
 
 def drain(seconds: float) -> None:
-    """Take nothing more, and wait for what runs, at most so long."""
-    DBOS.destroy(workflow_completion_timeout_sec=round(seconds))
+    """Take nothing more, and wait for what runs, at most so long. The process should end after it."""
+    end = time.monotonic() + seconds
+    # It stops taking at once, but then waits for its own threads, in steps of seconds.
+    threading.Thread(
+        target=DBOS.destroy, kwargs={"workflow_completion_timeout_sec": 1 + round(seconds)}, daemon=True
+    ).start()
+    while _at_work and time.monotonic() < end:
+        time.sleep(POLL_S / 4)
+
+
+_at_work: Counter[str] = Counter()
+"""Predictions that a workflow of this process works on."""
+
+
+@contextmanager
+def _running(prediction_id: str) -> Iterator[None]:
+    _at_work[prediction_id] += 1
+    try:
+        yield
+    finally:
+        _at_work[prediction_id] -= 1
+        if not _at_work[prediction_id]:
+            del _at_work[prediction_id]
 
 
 def abandon() -> None:
