@@ -33,7 +33,7 @@ function facts(report) {
     ["Encoder", report.codec],
     ["Computed on", report.device && `${report.device} (${report.dtype})`],
     ["Wall time", report.wall_s && span(report.wall_s)],
-    ...Object.entries(face).filter(([, value]) => typeof value !== "object").map(([name, value]) => [`Face: ${title(name).toLowerCase()}`, typeof value === "number" ? plain(value) : String(value)]),
+    ...Object.entries(face).filter(([, value]) => typeof value !== "object").map(([name, value]) => [`Face: ${title(name).toLowerCase().replace(/^face /, "")}`, typeof value === "number" ? plain(value) : String(value)]),
   ];
   return rows.filter(([, value]) => typeof value === "string" && value !== "");
 }

@@ -67,7 +67,7 @@ export function runningStage({ onCancel }) {
     else bar.value = fraction;
     node.classList.toggle("is-queued", phase === "queue");
     percent.textContent = String(whole);
-    if (phase === "work" && workBegan === null && fraction > 0) workBegan = { time: Date.now(), fraction };
+    if (phase === "work" && workBegan?.stage !== state.stage) workBegan = { stage: state.stage, time: Date.now(), fraction };
     const words = wordsFor(state, remaining(workBegan, fraction));
     headline.textContent = words.headline;
     detail.textContent = words.detail === "" ? `Running for ${span((Date.now() - began) / 1000)}` : words.detail;
@@ -84,7 +84,7 @@ function wordsFor({ phase, stage }, left) {
   return { headline: stage === "" ? "Working" : (STAGES[stage] ?? title(stage)), detail: left };
 }
 
-/** A guess from the pace so far; empty while there is too little to guess from. */
+/** A guess from the pace of this stage, since stages differ; empty while there is too little to guess from. */
 function remaining(began, fraction) {
   if (began === null || fraction - began.fraction < 0.05) return "";
   const elapsed = (Date.now() - began.time) / 1000;
