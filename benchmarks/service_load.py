@@ -1,7 +1,7 @@
 """How many requests the API answers, against a bare endpoint of the same framework; and a long waiting line.
 
     python benchmarks/service_load.py polling submit     # side by side, in turns, a few seconds each
-    python benchmarks/service_load.py line --jobs 1000   # order, and memory, while a fake renderer works it off
+    python benchmarks/service_load.py line --jobs 1000   # order and memory, with a fake renderer
 
 Both servers run as the product's API process does: one uvicorn process, same configuration, sockets on this
 machine. The bare endpoint returns a constant of the same size, so the ratio is what keys, database and wire
@@ -11,6 +11,7 @@ neighbouring rounds is taken, and the median shown.
 
 import argparse
 import asyncio
+import http.client
 import json
 import os
 import statistics
@@ -24,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+import requests
 
 from service.clients.live import Live, Receiver
 from service.fake_renderer import clip
@@ -53,9 +56,14 @@ class Round:
     per_second: float
     p50_ms: float
     p99_ms: float
+    cpu_us: float
+    """CPU time of the server per request: the figure that other work on the machine disturbs least."""
 
     def __str__(self) -> str:
-        return f"{self.per_second:8.0f} /s   p50 {self.p50_ms:7.1f} ms   p99 {self.p99_ms:7.1f} ms"
+        return (
+            f"{self.per_second:8.0f} /s   p50 {self.p50_ms:7.1f} ms   p99 {self.p99_ms:7.1f} ms   "
+            f"{self.cpu_us:6.0f} us of CPU each"
+        )
 
 
 class Connection(asyncio.Protocol):
@@ -109,13 +117,14 @@ class Connection(asyncio.Protocol):
             self._done.set_exception(RuntimeError(sentence))
 
 
-async def load(port: int, requests: list[bytes], seconds: float) -> Round:
-    """One connection for each of `requests`, for so many seconds."""
+async def load(port: int, pid: int, sent: list[bytes], seconds: float) -> Round:
+    """One connection for each request, for so many seconds; `pid` is the server's."""
+    spent_s = _cpu_s(pid)
     loop = asyncio.get_running_loop()
     times: list[float] = []
-    dones = [loop.create_future() for _ in requests]
+    dones = [loop.create_future() for _ in sent]
     began = time.perf_counter()
-    for request, done in zip(requests, dones, strict=True):
+    for request, done in zip(sent, dones, strict=True):
         await loop.create_connection(
             lambda r=request, d=done: Connection(r, began + seconds, times, d),  # type: ignore[misc]
             "127.0.0.1",
@@ -128,7 +137,14 @@ async def load(port: int, requests: list[bytes], seconds: float) -> Round:
         per_second=len(times) / took,
         p50_ms=1000 * ranked[len(ranked) // 2],
         p99_ms=1000 * ranked[int(len(ranked) * 0.99)],
+        cpu_us=1e6 * (_cpu_s(pid) - spent_s) / len(times),
     )
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def raw(method: str, path: str, key: str, body: bytes = b"") -> bytes:
@@ -143,21 +159,21 @@ def running_api(folder: Path) -> Iterator[Live]:
     migrating = {**os.environ, "LIPWRIGHT_DATA": str(folder / "data")}
     subprocess.run([sys.executable, "-m", "lipwright", "serve", "--migrate"], env=migrating, check=True)
     limits = {"rate_per_minute": 10**7, "max_queued_per_key": 10**7, "max_queued": 10**7}
-    with running_server(folder, role="api", **limits) as server:  # type: ignore[arg-type]
+    with running_server(folder, role="api", **limits) as server:
         live = Live(server, "", folder, Receiver(""))
         live.key = live.new_key("load")
         yield live
 
 
 @contextmanager
-def running_bare(folder: Path, body: bytes) -> Iterator[int]:
-    """The bare endpoint; its port."""
+def running_bare(folder: Path, body: bytes) -> Iterator[tuple[int, int]]:
+    """The bare endpoint; its port and process."""
     port = free_port()
     (folder / "body").write_bytes(body)
     process = subprocess.Popen([sys.executable, "-c", BARE, str(port), str(folder / "body")])
     try:
         until("the bare endpoint", lambda: _answers(port))
-        yield port
+        yield port, process.pid
     finally:
         process.kill()
         process.wait()
@@ -165,7 +181,7 @@ def running_bare(folder: Path, body: bytes) -> Iterator[int]:
 
 def _answers(port: int) -> bool:
     try:
-        asyncio.run(load(port, [raw("GET", "/bare", "")], 0))
+        asyncio.run(load(port, os.getpid(), [raw("GET", "/bare", "")], 0))
     except OSError:
         return False
     return True
@@ -181,18 +197,19 @@ def side_by_side(name: str, connections: int, rounds: int, seconds: float) -> No
         if name == "polling":
             ours = [raw("GET", f"/api/v3/predictions/{id}/result", live.key) for id in ids]
             bare = [raw("GET", "/bare", live.key)] * connections
-        with running_bare(Path(place), answer) as port:
+        at, (pid,) = live.server.port, live.server.pids("api")
+        with running_bare(Path(place), answer) as there:
             pairs = [
-                (asyncio.run(load(port, bare, seconds)), asyncio.run(load(live.server.port, ours, seconds)))
+                (asyncio.run(load(*there, bare, seconds)), asyncio.run(load(at, pid, ours, seconds)))
                 for _ in range(rounds)
             ]
     ratios = [mine.per_second / theirs.per_second for theirs, mine in pairs]
+    by_cpu = [theirs.cpu_us / mine.cpu_us for theirs, mine in pairs]
     print(f"{name}, {connections} open connections, {rounds} pairs of {seconds:g} s, {len(answer)} bytes:")
     for theirs, mine in pairs:
         print(f"  bare  {theirs}\n  ours  {mine}")
-    print(
-        f"  ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})", flush=True
-    )
+    for figure, each in (("ratio", ratios), ("by CPU", by_cpu)):
+        print(f"  {figure} {statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})", flush=True)
 
 
 def _submitted(live: Live, submit: bytes) -> str:
@@ -205,8 +222,6 @@ def _get(live: Live, id: str) -> bytes:
 
 def _exchange(live: Live, request: bytes) -> bytes:
     """The body of the answer to one request."""
-    import http.client
-
     head, _, body = request.partition(b"\r\n\r\n")
     method, path, _ = head.split(b"\r\n")[0].decode().split()
     connection = http.client.HTTPConnection("127.0.0.1", live.server.port, timeout=60)
@@ -237,9 +252,7 @@ def line(jobs: int) -> None:
             took = time.monotonic() - began
     late = [abs(ids.index(id) - place) for place, id in enumerate(rendered)]
     print(f"{len(rendered)} renders of {len(set(rendered))} jobs in {took:.0f} s")
-    print(
-        f"  place in the line against place of rendering: {sum(x == 0 for x in late)} equal, most {max(late)}"
-    )
+    print(f"  rendered in their place: {sum(x == 0 for x in late)}; most off by {max(late)}")
     for role, sizes in memory.items():
         quarter = max(1, len(sizes) // 4)
         first, last = statistics.median(sizes[:quarter]), statistics.median(sizes[-quarter:])
@@ -249,8 +262,6 @@ def line(jobs: int) -> None:
 
 
 def _uploaded(live: Live) -> str:
-    import requests
-
     files = {"file": ("clip.mp4", clip(), "video/mp4")}
     headers = {"Authorization": f"Bearer {live.key}"}
     answer = requests.post(f"{live.url}/api/v3/media/upload/binary", files=files, headers=headers, timeout=60)

@@ -1,18 +1,12 @@
-"""Look-ups of keys and predictions, many at a time.
+"""Look-ups of keys and predictions, many at a time: clients poll."""
 
-Clients poll. One look-up is a hop to a thread and two queries; a thousand waiting clients would be a thousand
-of each. Here those that arrive while a query runs are answered together by the next one, so a look-up by
-itself waits for nobody, and under load the cost is shared.
-"""
-
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from lipwright.service import keys, predictions
+from lipwright.service.api.batches import Batches
 from lipwright.service.errors import RequestError
 from lipwright.service.keys import Key
 from lipwright.service.predictions import Prediction
@@ -41,41 +35,12 @@ class Reader:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
-        self._waiting: list[tuple[Question, asyncio.Future[Finding]]] = []
-        self._answering: asyncio.Task[None] | None = None
+        self._batches: Batches[Question, Finding] = Batches("reader", self._look_up, LARGEST_BATCH)
+        self.close = self._batches.close
 
     async def find(self, token: str, prediction_id: str | None = None) -> Finding:
         """Raises UnauthorizedError, ForbiddenError, and what the database raises."""
-        future: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
-        self._waiting.append((Question(token, prediction_id), future))
-        if self._answering is None:
-            self._answering = asyncio.create_task(self._answer_all())
-        return await future
-
-    def close(self) -> None:
-        """Stop the thread; questions that wait are answered first."""
-        self._thread.shutdown()
-
-    async def _answer_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-                questions = [question for question, _ in batch]
-                try:
-                    findings = await loop.run_in_executor(self._thread, self._look_up, questions)
-                except Exception as error:  # noqa: BLE001  # handed to those who asked
-                    findings = [error] * len(batch)
-                for (_, future), finding in zip(batch, findings, strict=True):
-                    if future.done():  # whoever asked has gone
-                        continue
-                    if isinstance(finding, Finding):
-                        future.set_result(finding)
-                    else:
-                        future.set_exception(finding)
-        finally:
-            self._answering = None
+        return await self._batches.ask(Question(token, prediction_id))
 
     def _look_up(self, questions: list[Question]) -> list[Finding | Exception]:
         with self._engine.connect() as conn:
@@ -96,7 +61,8 @@ def _finding(
     question: Question, owner: Key | RequestError, found: Callable[[str], Prediction | None]
 ) -> Finding | Exception:
     if isinstance(owner, RequestError):
-        return owner
+        # Each request gets an instance of its own: raising one several times would grow its traceback.
+        return type(owner)(str(owner), error_code=owner.error_code, retry_after_s=owner.retry_after_s)
     prediction = None if question.prediction_id is None else found(question.prediction_id)
     if prediction is not None and (prediction.key_id != owner.id or prediction.deleted_us is not None):
         prediction = None

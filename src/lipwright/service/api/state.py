@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 import sqlalchemy as sa
 from fastapi import Request
 
+from lipwright.service.api.acceptor import Acceptor
 from lipwright.service.api.reader import Reader
 from lipwright.service.db import is_sqlite, open_database
 from lipwright.service.money import PriceRule
@@ -38,6 +39,7 @@ class Service:
     stopping: Callable[[], bool]
     """Whether the process was told to end: it then accepts nothing and lets nobody wait."""
     reader: Reader
+    acceptor: Acceptor
     writers: ThreadPoolExecutor
     """Transactions that write. One thread on SQLite, which has one writer anyway: waiting here is fair and
     costs nothing, waiting there is sleeping and trying again."""
@@ -48,15 +50,17 @@ class Service:
     def open(cls, settings: Settings, stopping: Callable[[], bool]) -> "Service":
         """Inside the event loop. Raises DatabaseError, SettingsError."""
         engine = open_database(settings)
+        queue = JobQueue(engine, settings)
         return cls(
             settings=settings,
             engine=engine,
             storage=open_storage(settings),
-            queue=JobQueue(engine, settings),
+            queue=queue,
             rule=PriceRule.of(settings),
             url_secret=url_secret(engine),
             stopping=stopping,
             reader=Reader(engine),
+            acceptor=Acceptor(engine, settings, queue),
             writers=ThreadPoolExecutor(1 if is_sqlite(engine) else POSTGRES_WRITERS, "writer"),
             workers=ThreadPoolExecutor(FILE_THREADS, "worker"),
         )
@@ -71,6 +75,7 @@ class Service:
     def close(self) -> None:
         """Wait for what the threads are doing, and stop them."""
         self.reader.close()
+        self.acceptor.close()
         self.writers.shutdown()
         self.workers.shutdown()
         self.engine.dispose()

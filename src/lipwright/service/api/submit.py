@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from fastapi import Request, Response
 
-from lipwright.service import faults, keys, predictions, rates
+from lipwright.service import keys, predictions
 from lipwright.service.api import links
 from lipwright.service.api.adopting import adopt
 from lipwright.service.api.auth import caller, token_of
@@ -19,7 +19,7 @@ from lipwright.service.api.predictions import shown
 from lipwright.service.api.state import Service
 from lipwright.service.api.submission import MODELS, Submission, parse_submission
 from lipwright.service.data_uri import is_data_uri
-from lipwright.service.db import now_us, transaction
+from lipwright.service.db import now_us
 from lipwright.service.errors import CODE_TIMEOUT, InvalidParameterError, NotFoundError, UnavailableError
 from lipwright.service.keys import Key
 from lipwright.service.predictions import Prediction
@@ -54,7 +54,9 @@ async def submit(request: Request) -> Response:
         earlier = await service.work(_repeated, service, key, idempotency_key, digest)
     if earlier is None:
         prediction = await _new(service, request, key, model, asked)
-        accepted = await service.write(_accept, service, key, prediction, idempotency_key, digest)
+        accepted = await service.acceptor.accept(
+            key, replace(prediction, idempotency_key=idempotency_key, body_sha256=digest)
+        )
     else:
         accepted = earlier
     headers = {} if earlier is None else {"Idempotent-Replayed": "true"}
@@ -126,22 +128,6 @@ async def _new(service: Service, request: Request, key: Key, model: str, asked: 
 def _repeated(service: Service, key: Key, idempotency_key: str, digest: str) -> Prediction | None:
     with service.engine.connect() as conn:
         return predictions.repeated(conn, key.id, idempotency_key, digest)
-
-
-def _accept(
-    service: Service, key: Key, prediction: Prediction, idempotency_key: str | None, digest: str
-) -> Prediction:
-    """Everything that accepting means, in one transaction; the prediction that the client is told."""
-    asked = replace(prediction, idempotency_key=idempotency_key, body_sha256=digest)
-    with transaction(service.engine) as conn:
-        if idempotency_key is not None:
-            earlier = predictions.repeated(conn, key.id, idempotency_key, digest)
-            if earlier is not None:
-                return earlier
-        rates.count_request(conn, key.id, keys.limits(key, service.settings).rate_per_minute)
-        service.queue.enqueue(conn, asked)
-    faults.reached(faults.ACCEPTED)
-    return asked
 
 
 async def _finished(service: Service, request: Request, prediction: Prediction) -> dict[str, Any]:
