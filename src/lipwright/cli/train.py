@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from lipwright.errors import OptionError
+
 train = typer.Typer(help="Train models.", no_args_is_help=True)
 
 
@@ -50,3 +52,133 @@ def ears(
     config = replace(TOY if toy else EarsConfig(), seed=seed)
     make_ears(work, out, config, processes=processes, say=lambda line: print(line, flush=True))
     print(out)
+
+
+Data = Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Prepared clips, with their manifest.")]
+Work = Annotated[
+    Path, typer.Option("--work", metavar="FOLDER", help="State, curves, result; a stopped run goes on there.")
+]
+Settings = Annotated[
+    str | None,
+    typer.Option("--config", metavar="NAME_OR_FILE", help="A recipe's name, or a TOML, YAML or JSON file."),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Change one setting, such as fit.steps=500; repeatable."
+    ),
+]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: the best one. Processes: see docs.")]
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+@train.command()
+def recipes() -> None:
+    """List the configurations that ship."""
+    from lipwright.training.settings import recipes as known
+
+    for name in known():
+        print(name)
+
+
+@train.command()
+def presenters(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder of clips to fill.")],
+    clips: Annotated[int, typer.Option(help="How many.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed, below 500,000.")] = 1,
+    seconds: Annotated[float, typer.Option(help="Length of each.")] = 3.2,
+    side: Annotated[int, typer.Option(help="Side of the crops in px.")] = 128,
+    processes: Annotated[int, typer.Option(help="Processes that render.")] = 1,
+    evaluation: Annotated[
+        bool, typer.Option("--evaluation", help="People of the evaluation, never to be trained on.")
+    ] = False,
+) -> None:
+    """Render presenters as prepared clips, to try training without any video."""
+    from lipwright.training.presenter_clips import PresenterClips, make_presenters
+
+    config = PresenterClips(clips=clips, seed=seed, seconds=seconds, side=side)
+    make_presenters(out, config, processes, _say, evaluation=evaluation)
+
+
+@train.command()
+def syncnet(
+    data: Data, work: Work, config: Settings = None, changes: Changes = None, device: Device = None
+) -> None:
+    """Train a SyncNet: do picture and sound belong together?"""
+    from lipwright.dataset.manifest import read_dataset
+    from lipwright.training import settings
+    from lipwright.training.train_syncnet import SyncNetRun, train_syncnet
+
+    run = settings.load(SyncNetRun, config, [] if changes is None else changes)
+    train_syncnet(run, read_dataset(data), work, device=device, say=_say)
+    print(work / "syncnet")
+
+
+@train.command("video-mae")
+def video_mae(
+    data: Data, work: Work, config: Settings = None, changes: Changes = None, device: Device = None
+) -> None:
+    """Train a small video masked autoencoder: the judge of motion for TREPA."""
+    from lipwright.dataset.manifest import read_dataset
+    from lipwright.training import settings
+    from lipwright.training.train_video_mae import VideoMAERun, train_video_mae
+
+    run = settings.load(VideoMAERun, config, [] if changes is None else changes)
+    train_video_mae(run, read_dataset(data), work, device=device, say=_say)
+    print(work / "videomae")
+
+
+@train.command()
+def unet(
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FOLDER", help="Prepared clips, with their manifest.")
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option("--work", metavar="FOLDER", help="State, curves, result; a stopped run goes on there."),
+    ] = None,
+    config: Settings = None,
+    stage: Annotated[
+        int | None, typer.Option(help="1: noise prediction; 2: with the judges of pixels.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option("--from", metavar="BUNDLE", help="Model to start from: a name or a folder.")
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="What is trained: motion, attn2, attentions, or pieces of names."),
+    ] = None,
+    lora: Annotated[
+        int | None, typer.Option(metavar="RANK", help="Train small matrices beside the attention.")
+    ] = None,
+    changes: Changes = None,
+    device: Device = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only count the memory that a step needs, and stop.")
+    ] = False,
+) -> None:
+    """Train the U-Net, or train a model further: on a person, on a language."""
+    from lipwright.training import settings
+    from lipwright.training.unet_config import UNetRun
+
+    given: list[str] = [] if changes is None else list(changes)
+    given += [] if stage is None else [f"stage={stage}"]
+    given += [] if base is None else [f'base="{base}"']
+    given += [] if parts is None else [f'parts="{parts}"']
+    given += [] if lora is None else [f"lora_rank={lora}"]
+    run = settings.load(UNetRun, config, given)
+    if estimate:
+        from lipwright.training.estimate import estimate as count
+        from lipwright.training.estimate import table
+
+        print(table([count(run)]))
+        return
+    if data is None or work is None:
+        raise OptionError("Training the U-Net needs --data and --work; give both, or say --estimate.")
+    from lipwright.dataset.manifest import read_dataset
+    from lipwright.training.train_unet import train_unet
+
+    print(train_unet(run, read_dataset(data), work, device=device, say=_say))

@@ -198,9 +198,13 @@ def stack_frames(frames: Float[Tensor, "b f c h w"]) -> Float[Tensor, "b fc h w"
 def agreement_loss(
     picture: Float[Tensor, "b e"], sound: Float[Tensor, "b e"], together: Float[Tensor, " b"]
 ) -> Float[Tensor, " b"]:
-    """Binary cross entropy of the cosine against 1 (together) or 0, per item; logarithms stop at -100."""
-    cosine = functional.cosine_similarity(picture, sound)
-    return functional.binary_cross_entropy(cosine.clamp(0, 1), together, reduction="none")
+    """Binary cross entropy of the cosine against 1 (together) or 0, per item; logarithms stop at -100.
+
+    In float32 also where halves are computed with: near 1 a half's steps are too coarse for a logarithm.
+    """
+    with torch.autocast(picture.device.type, enabled=False):
+        cosine = functional.cosine_similarity(picture.float(), sound.float())
+        return functional.binary_cross_entropy(cosine.clamp(0, 1), together.float(), reduction="none")
 
 
 def _padding(factor: Factor) -> Sequence[int]:

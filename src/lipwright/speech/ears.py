@@ -8,8 +8,8 @@ from torch import Tensor
 
 from lipwright.models.articulation import ArticulationEncoder, Heard, with_places
 from lipwright.models.whisper import AudioEncoder
-from lipwright.speech.features import Blocks, Listening
-from lipwright.speech.per_frame import ROWS_PER_S, tokens
+from lipwright.speech.features import Blocks
+from lipwright.speech.per_frame import ROWS_PER_S, Rows, tokens
 
 
 @runtime_checkable
@@ -23,7 +23,7 @@ class Ears(Protocol):
         """Rows of one block of normalised log-mel."""
         ...
 
-    def tokens(self, sound: Listening, times_s: Sequence[float]) -> Float[Tensor, "f n d"]:
+    def tokens(self, sound: Rows, times_s: Sequence[float]) -> Float[Tensor, "f n d"]:
         """What the network is told about frames at these times."""
         ...
 
@@ -40,7 +40,7 @@ class ArticulationEars:
         heard: Heard = self.encoder(mel)
         return heard.tokens[:, :, None]
 
-    def tokens(self, sound: Listening, times_s: Sequence[float]) -> Float[Tensor, "f n d"]:
+    def tokens(self, sound: Rows, times_s: Sequence[float]) -> Float[Tensor, "f n d"]:
         return with_places(tokens(sound, times_s))
 
 
@@ -56,5 +56,5 @@ class WhisperEars:
         rows: Tensor = self.encoder(mel)
         return rows
 
-    def tokens(self, sound: Listening, times_s: Sequence[float]) -> Float[Tensor, "f n d"]:
+    def tokens(self, sound: Rows, times_s: Sequence[float]) -> Float[Tensor, "f n d"]:
         return tokens(sound, times_s)

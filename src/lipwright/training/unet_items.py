@@ -1,0 +1,73 @@
+"""Training items of the U-Net: 16 frames to predict, 16 others of the person for reference, every draw."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lipwright.latents.codec import CHANNELS, FACTOR
+from lipwright.training.clip_shelf import ClipShelf, to_pixels
+from lipwright.training.draws import ClipOrder, item_generator, item_rng, other_start
+from lipwright.training.fit import Items
+from lipwright.training.losses import mixed_noise
+
+TRAINING_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class UNetItems:
+    """Items by number; picklable, for workers. `mel` only where a SyncNet listens (16 frames then).
+
+    Keys: pixels, reference (f, 3, s, s) -1..1; mel (1, 80, 52); noise (4, f, y, x); t; spread (3, f, 4, y, x)
+    posterior draws of target, masked and reference; heard (0 or 1); clip; start.
+    """
+
+    shelf: ClipShelf
+    order: ClipOrder
+    seed: int
+    frames: int
+    noise: str
+    mixing: float
+    audio_dropout: float
+    listens: bool
+
+    @property
+    def shortest(self) -> int:
+        """Frames of a clip: a reference window that does not touch the target's always exists (released: "
+        "48)."""
+        return shortest_clip(self.frames)
+
+    def __call__(self, number: int) -> Items:
+        rng = item_rng(self.seed, number, "unet")
+        draws = item_generator(self.seed, number, "noise")
+        clip, count = self.order.clip(number), self.frames
+        starts = self.shelf.rows[clip].frames - count + 1
+        start = int(rng.integers(starts))
+        other = other_start(rng, starts, start, count)
+        side = self.shelf.side // FACTOR
+        item = {
+            "pixels": to_pixels(self.shelf.frames(clip, start, count)),
+            "reference": to_pixels(self.shelf.frames(clip, other, count)),
+            "noise": self._noise(draws, side),
+            "t": torch.tensor(int(rng.integers(TRAINING_STEPS))),
+            "spread": torch.randn(3, count, CHANNELS, side, side, generator=draws),
+            "heard": torch.tensor(float(rng.random() >= self.audio_dropout)),
+            "clip": torch.tensor(clip),
+            "start": torch.tensor(start),
+        }
+        if self.listens:
+            item["mel"] = torch.from_numpy(np.array(self.shelf.mel(clip, start)))[None]
+        return item
+
+    def _noise(self, draws: torch.Generator, side: int) -> Tensor:
+        own = torch.randn(1, CHANNELS, self.frames, side, side, generator=draws)
+        shared = torch.randn(1, CHANNELS, 1, side, side, generator=draws)
+        if self.noise == "mixed":
+            return mixed_noise(own, shared, self.mixing)[0]
+        return own[0] if self.noise == "independent" else shared[0].expand_as(own[0]).clone()
+
+
+def shortest_clip(frames: int) -> int:
+    """See `UNetItems.shortest`."""
+    return 3 * frames
