@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
+from lipwright.speech.mel import log_mel_power
 from lipwright.training import roughen_ears as rough
 
 PARTS = [
@@ -13,6 +15,7 @@ PARTS = [
     rough.shape_level,
     rough.add_babble,
     rough.add_music,
+    rough.add_room,
     rough.mask_spans,
 ]
 
@@ -31,7 +34,7 @@ def _mel(items: int = 32) -> torch.Tensor:
 def test_every_part_repeats_and_stays_finite(
     part: Callable[[torch.Tensor, torch.Generator], torch.Tensor],
 ) -> None:
-    given = 10 ** _mel() if part in (rough.add_babble, rough.add_music) else _mel()
+    given = 10 ** _mel() if part in (rough.add_babble, rough.add_music, rough.add_room) else _mel()
     once, again, other = part(given, _seed(1)), part(given, _seed(1)), part(given, _seed(2))
     assert once.shape == given.shape and torch.isfinite(once).all()
     assert torch.equal(once, again) and not torch.equal(once, other)
@@ -58,3 +61,18 @@ def test_a_warped_tract_moves_a_formant() -> None:
     mel[:, 40] = 0.0
     peaks = rough.warp_tract(mel, _seed()).argmax(dim=1)[:, 0]
     assert peaks.min() < 38 and peaks.max() > 42
+
+
+def test_noise_flickers_as_real_noise_does() -> None:
+    sound = torch.from_numpy(
+        log_mel_power(np.random.default_rng(0).standard_normal(16_000 * 4).astype(np.float32) * 0.1)
+    )
+    drawn = rough.grain((4, 80, 400), _seed()).log10()
+    for band in (2, 20, 50, 70):
+        assert float(drawn[:, band].std()) == pytest.approx(float(sound[band].std()), rel=0.35)
+
+
+def test_when_nobody_speaks_there_is_something_all_the_same() -> None:
+    heard = rough.nothing_said(16, 200, _seed(1))
+    assert heard.shape == (16, 80, 200) and torch.isfinite(heard).all()
+    assert heard.std(dim=2).mean() > 0.1

@@ -22,7 +22,7 @@ class EarsConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
     window_s: float = 6.0
     tempo: tuple[float, float] = (0.8, 1.35)
-    rounds: tuple[tuple[int, float], ...] = ((2600, 2e-3), (2000, 1.2e-3))
+    rounds: tuple[tuple[int, float], ...] = ((2600, 2e-3), (1200, 1.5e-3), (1400, 1.2e-3))
     """Steps and highest rate, one cosine each; every round starts from the last one's averaged weights."""
     batch: int = 20
     measures_weight: float = 20.0

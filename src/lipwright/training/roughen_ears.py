@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from lipwright.training.augment import BANDS, FLOOR, add_noise, colour, reverberate
+from lipwright.training.augment import BANDS, FLOOR, colour, reverberate
 
 Mel = Float[Tensor, "b 80 t"]
 
@@ -65,8 +65,10 @@ def add_babble(power: Mel, generator: torch.Generator) -> Mel:
     return power + other * gain * _some(b, 0.2, generator)
 
 
-def add_music(power: Mel, generator: torch.Generator) -> Mel:
-    """Notes: narrow bands that begin, fade and change every 0.1 to 0.8 s, 3 to 30 dB weaker, on one in 6."""
+def add_music(
+    power: Mel, generator: torch.Generator, share: float = 0.17, weaker: tuple[float, float] = (0.3, 3.0)
+) -> Mel:
+    """Notes: narrow bands that begin, fade and change every 0.1 to 0.8 s, weaker by a drawn amount."""
     b, bands, t = power.shape
     step = int(torch.randint(10, 80, (1,), generator=generator))
     notes = (torch.rand(b, bands, t // step + 2, generator=generator) < 0.12).float()
@@ -75,8 +77,52 @@ def add_music(power: Mel, generator: torch.Generator) -> Mel:
     fade = 10 ** (-(torch.arange(t) % step)[None, None] / step * _draw(b, 0.0, 2.0, generator))
     music = held * fade
     own, theirs = power.mean(dim=(1, 2), keepdim=True), music.mean(dim=(1, 2), keepdim=True)
-    gain = own / theirs.clamp(min=1e-12) * 10 ** -_draw(b, 0.3, 3.0, generator)
-    return power + music * gain * _some(b, 0.17, generator)
+    gain = own / theirs.clamp(min=1e-12) * 10 ** -_draw(b, *weaker, generator)
+    return power + music * gain * _some(b, share, generator)
+
+
+def grain(shape: tuple[int, int, int], generator: torch.Generator) -> Mel:
+    """Power of steady noise around its mean as a 25 ms window sees it, (b, 80, t).
+
+    Low bands hold one line of the transform and flicker by 5 dB, high ones four and flicker by 2.
+    """
+    b, _, t = shape
+    lines = torch.tensor([1] * 30 + [2] * 25 + [3] * 13 + [4] * 12)
+    power = torch.zeros(b, BANDS, t)
+    for line in range(4):
+        drawn = -torch.rand(b, BANDS, t, generator=generator).clamp(min=1e-6).log()
+        power += torch.where((lines > line)[None, :, None], drawn, 0.0)
+    power = power / lines[None, :, None]
+    return 0.85 * power + 0.15 * power.roll(1, dims=1)  # neighbouring bands share lines
+
+
+def add_room(power: Mel, generator: torch.Generator) -> Mel:
+    """Coloured, slowly swelling noise 3 to 45 dB under the loudest tenth of the sound, on 3 in 4."""
+    b, _, t = power.shape
+    level = power.mean(1, keepdim=True).quantile(0.9, dim=2, keepdim=True)
+    gain = level * 10 ** -_draw(b, 0.3, 4.5, generator) * _some(b, 0.75, generator)
+    return power + gain * _tinted((b, BANDS, t), generator)
+
+
+def nothing_said(items: int, columns: int, generator: torch.Generator) -> Mel:
+    """Log10 power of what there is when nobody speaks: rooms, hums, music."""
+    room = _tinted((items, BANDS, columns), generator)
+    lines = (torch.rand(items, BANDS, 1, generator=generator) < 0.06).float()
+    hum = lines * 10 ** _draw(items, 0.5, 2.5, generator) * _some(items, 0.4, generator)
+    music = add_music(room, generator, share=0.4, weaker=(-2.0, 0.5))
+    level = _draw(items, -9.0, -4.0, generator)
+    return ((music + hum).clamp(min=1e-9).log10() + level).clamp(min=FLOOR)
+
+
+def _tinted(shape: tuple[int, int, int], generator: torch.Generator) -> Mel:
+    """Power of coloured noise with grain and slow swells, about 1."""
+    b, _, t = shape
+    place = torch.linspace(0, 1, BANDS)[None, :, None]
+    tilt = torch.randn(b, 1, 1, generator=generator) * 1.2 * (0.5 - place)
+    bow = 0.4 * torch.randn(b, 1, 1, generator=generator) * torch.cos(2 * torch.pi * place)
+    swell = torch.randn(b, 1, t // 50 + 2, generator=generator) * 0.2
+    swell = functional.interpolate(swell, size=t, mode="linear")
+    return grain(shape, generator) * 10 ** (tilt + bow + swell)
 
 
 def add_breath(power: Mel, quiet: Float[Tensor, "b 1 t"], generator: torch.Generator) -> Mel:
@@ -90,8 +136,7 @@ def add_breath(power: Mel, quiet: Float[Tensor, "b 1 t"], generator: torch.Gener
     place = torch.linspace(0, 1, BANDS)[None, :, None]
     tint = -2.0 * (place - _draw(b, 0.3, 0.8, generator)).square() * 4
     level = loud * 10 ** (tint + 1.5 * (swell - 1) - _draw(b, 1.5, 3.5, generator))
-    grain = 10 ** (0.15 * torch.randn(power.shape, generator=generator))
-    return power + level * grain * quiet * _some(b, 0.5, generator)
+    return power + level * grain((b, BANDS, t), generator) * quiet * _some(b, 0.5, generator)
 
 
 def mask_spans(mel: Mel, generator: torch.Generator) -> Mel:
@@ -113,8 +158,6 @@ def roughen_ears(mel: Mel, quiet: Float[Tensor, "b 1 t"], generator: torch.Gener
     mel = shape_level(colour(blur_pitch(warp_tract(mel, generator), generator), generator), generator)
     power = add_breath(10**mel, quiet, generator)
     power = reverberate(add_babble(power, generator), generator)
-    power = add_music(power, generator)
-    noisy = add_noise(power, generator)
-    power = torch.where(_some(len(power), 0.75, generator) > 0, noisy, power)
+    power = add_room(add_music(power, generator), generator)
     mel = power.clamp(min=10**FLOOR).log10() + torch.randn(len(mel), 1, 1, generator=generator) * 0.8
     return mask_spans(mel, generator)

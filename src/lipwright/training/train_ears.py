@@ -14,15 +14,14 @@ from lipwright.models.articulation import Heard
 from lipwright.models.listener import Listener, ListenerConfig, own_level, relative
 from lipwright.presenter.parameters import PARAMETERS
 from lipwright.presenter.phonemes import VISEMES
-from lipwright.training.augment import FLOOR
 from lipwright.training.ears_config import SHARES, EarsConfig
 from lipwright.training.ears_material import ROWS_HZ, EarsMaterial, Windows, cut
 from lipwright.training.loop import Stage
-from lipwright.training.roughen_ears import roughen_ears
+from lipwright.training.roughen_ears import nothing_said, roughen_ears
 from lipwright.training.train_speech import correlations
 
 _JAW = PARAMETERS.index("jaw")
-_SILENT_SHARE = 0.04  # windows without a word: whatever hums there, the mouth stays shut
+_SILENT_SHARE = 0.08  # windows without a word: whatever hums there, the mouth stays shut
 _IMPORTANT = torch.tensor([2.0 if name in ("jaw", "press", "tuck") else 1.0 for name in PARAMETERS])
 
 
@@ -42,7 +41,9 @@ def draw_batch(material: EarsMaterial, config: EarsConfig, generator: torch.Gene
         chosen.append(mine[int(torch.randint(len(mine), (1,), generator=generator))])
     windows = cut(material, np.array(chosen), _rows(config), config.tempo, generator)
     empty = torch.rand(config.batch, generator=generator) < _SILENT_SHARE
-    windows.mel[empty] = FLOOR + 4.0
+    count = int(empty.sum())
+    if count:
+        windows.mel[empty] = nothing_said(count, windows.mel.shape[2], generator)
     windows.measures[empty] = 0.0
     windows.visemes[empty] = 0
     return windows
