@@ -70,7 +70,7 @@ def configure(engine: sa.Engine) -> None:
         "run_migrations": False,
         "log_level": "WARNING",
         # Events and messages between workflows, of which there are none.
-        "notification_listener_polling_interval_sec": 30.0,
+        "notification_listener_polling_interval_sec": 1.0,
     }
     DBOS(config=config)
 
