@@ -257,7 +257,7 @@ def line(jobs: int) -> None:
         quarter = max(1, len(sizes) // 4)
         first, last = statistics.median(sizes[:quarter]), statistics.median(sizes[-quarter:])
         print(
-            f"  {role}: {first:.0f} MiB in the first quarter, {last:.0f} MiB in the last, most {max(sizes):.0f}"
+            f"  {role}: {first:.0f} MiB in the first quarter, {last:.0f} in the last, most {max(sizes):.0f}"
         )
 
 

@@ -1,16 +1,23 @@
 """Around every request: its figures, its line in the log, and headers that make browsers careful."""
 
+import logging
 import time
+from functools import cache
 from urllib.parse import urlsplit
 
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lipwright.service import metrics
 from lipwright.service.logs import log
 from lipwright.service.settings import Settings
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+LOGGER = "lipwright.api"
 SLOW_S = 5.0
 """A request that took longer is worth a line whatever it was."""
+
+_standard = logging.getLogger(LOGGER)
 
 
 class Observer:
@@ -70,21 +77,29 @@ def security_headers(settings: Settings) -> dict[str, str]:
     }
 
 
+@cache
+def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Of one kind of request: looking them up by their labels costs more than counting."""
+    return metrics.REQUESTS.labels(method, route, str(status)), metrics.REQUEST_SECONDS.labels(route)
+
+
 def _note(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "other")
-    method = (
-        scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS") else "other"
-    )
-    metrics.REQUESTS.labels(method, route, str(status)).inc()
-    metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    count, spent = _meters(method, route, status)
+    count.inc()
+    spent.observe(seconds)
     # Polling would drown everything else.
     quiet = method in ("GET", "HEAD", "OPTIONS") and status < 500 and seconds < SLOW_S
-    line = log("lipwright.api")
+    if quiet and not _standard.isEnabledFor(logging.DEBUG):
+        return
+    given = {name: said for name, said in scope.get("path_params", {}).items() if name == "prediction_id"}
+    line = log(LOGGER)
     (line.debug if quiet else line.info)(
         "request",
         method=method,
         path=scope["path"][:500],
         status=status,
         ms=round(seconds * 1000, 1),
-        **{k: v for k, v in scope.get("path_params", {}).items() if k == "prediction_id" and len(v) == 32},
+        **{name: said for name, said in given.items() if len(said) == 32},
     )
