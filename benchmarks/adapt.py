@@ -3,12 +3,18 @@
     python benchmarks/adapt.py CLIP.mp4 ... --voice OTHER.wav ... [--out FILE.json] [--sheets FOLDER]
 
 The first three quarters of each clip are the person's library, the last quarter is rendered and measured:
-driven by its own true measures, by its own sound, and by each voice with two seconds of silence put in.
+driven by its own true measures, by its own sound, and by each voice with a stretch of silence put in.
 Openings are read by the face mesh from the rendered frames.
+
+    python benchmarks/adapt.py --presenters 1000000 1000001
+
+Where truth is known: rendered people who say A, driven with B by `tiny` and by their own frames, file to
+file, against the rendering that says B.
 """
 
 import argparse
 import json
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,14 +25,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lipwright.adapt.learn import learn
+from lipwright.adapt.learn import AdaptOptions, learn, learn_person
 from lipwright.adapt.read import Footage, follow
 from lipwright.evaluation.mouth import Mouths, correlation, flicker, lag_curve, read_mouths, sharpness
+from lipwright.evaluation.presenter import _fitted, _save_voice, _scene
 from lipwright.evaluation.sheet import write_picture
 from lipwright.faces.track import FaceTrack, follow_face
 from lipwright.media.frames import read_frames
 from lipwright.media.probe import probe_video
 from lipwright.media.samples import read_samples
+from lipwright.media.write import save_clip
+from lipwright.options import SyncOptions
 from lipwright.personal.choose import choose
 from lipwright.personal.head import apply, inverse
 from lipwright.personal.library import Library
@@ -43,7 +52,7 @@ Floats = NDArray[np.float32]
 Pictures = list[NDArray[np.uint8]]
 RATE_HZ = 16_000
 HELD_OUT = 0.25
-SILENCE_S = 2.0
+SILENCE_SHARE = 0.3  # of the held-out part
 LAGS = 6
 
 
@@ -196,12 +205,13 @@ def shown_sharpness(case: Case, chosen: NDArray[np.int32], box: Floats) -> float
 
 
 def with_silence(samples: NDArray[np.int16], seconds: float) -> tuple[NDArray[np.int16], tuple[float, float]]:
-    """So many seconds of a voice with SILENCE_S of nothing in the middle, and where that is."""
-    begins = seconds / 2 - SILENCE_S / 2
+    """So many seconds of a voice with nothing said in the middle, and where that is."""
+    lasts = SILENCE_SHARE * seconds
+    begins = seconds / 2 - lasts / 2
     cut = round(begins * RATE_HZ)
-    nothing = np.zeros(round(SILENCE_S * RATE_HZ), np.int16)
+    nothing = np.zeros(round(lasts * RATE_HZ), np.int16)
     joined = np.concatenate([samples[:cut], nothing, samples[cut:]])[: round(seconds * RATE_HZ)]
-    return np.resize(joined, round(seconds * RATE_HZ)), (begins, begins + SILENCE_S)
+    return np.resize(joined, round(seconds * RATE_HZ)), (begins, begins + lasts)
 
 
 def psnr(frames: list[NDArray[np.uint8]], truth: list[NDArray[np.uint8]], box: Floats) -> float:
@@ -230,6 +240,30 @@ def strip(
     return np.asarray(np.vstack(rows), np.uint8)
 
 
+def presented(engine: Engine, seed: int) -> dict[str, Any]:
+    """`tiny` and the person's own frames on one presenter."""
+    scene = _scene(seed)
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        source, voice, out = (Path(folder) / name for name in ("source.mp4", "voice.wav", "out.mkv"))
+        save_clip(source, scene.frames(scene.own), 25, _fitted(scene.own, scene.said), RATE_HZ)
+        _save_voice(voice, scene.said)
+        learned, _ = learn_person(engine, source, AdaptOptions())
+        adapted = engine.adapted(learned.library, learned.voice, "presenter")
+        true, opening = scene.frames(scene.said), scene.opening(scene.said)
+        boxes = read_mouths(true, engine.faces()).box
+        for name, one in (("tiny", engine), ("own frames", adapted)):
+            one.sync(source, voice, out, SyncOptions(force=True, provenance=False))
+            frames = [frame.rgb() for frame in read_frames(out)]
+            count = min(len(frames), len(true))
+            mouths = read_mouths(frames[:count], engine.faces())
+            found[name] = {
+                "opening": rounded(correlation(mouths.aperture, opening[:count])),
+                "psnr_db": rounded(psnr(frames[:count], true[:count], boxes[:count])),
+            }
+    return found
+
+
 def rounded(value: float | np.floating[Any]) -> float:
     """Three digits."""
     return round(float(value), 3)
@@ -238,7 +272,8 @@ def rounded(value: float | np.floating[Any]) -> float:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("clips", nargs="*", type=Path)
+    parser.add_argument("--presenters", nargs="*", type=int, default=[])
     parser.add_argument("--voice", nargs="*", type=Path, default=[])
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--out", type=Path)
@@ -253,6 +288,8 @@ def main() -> None:
     for clip in given.clips:
         case = case_of(engine, clip)
         table[clip.stem] = measured(case, clip.stem, engine, given.voice, given.sheets)
+    for seed in given.presenters:
+        table[f"presenter {seed}"] = presented(engine, seed)
     text = json.dumps(table, indent=1)
     if given.out is not None:
         given.out.write_text(text + "\n")

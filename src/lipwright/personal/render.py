@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 
 RING = 0.16  # how far the new lips' picture reaches beyond them, in mouth widths
 SOFT = 0.12  # width of its soft edge
+CRISP_PX, CRISPEST = 0.8, 1.2  # width of the detail that is given back, and how much of it at most
 TREMBLE_PX = 0.35
 REACH = 0.42  # how far below the chin and beside the jaw the skin gives way, in head heights
 
@@ -146,15 +147,46 @@ def _lips(
     library: Library, mouth: Mouth, lips: NDArray[np.float64], box: Box, to_frame: NDArray[np.float64]
 ) -> Floats:
     total = np.zeros((box[3] - box[1], box[2] - box[0], 3), np.float32)
-    rim = _rim(mouth.lips[OUTER])
+    rim, energy = _rim(mouth.lips[OUTER]), 0.0
     for entry, share in zip(mouth.entries, mouth.shares, strict=True):
         to_crop = inverse(library.to_head[entry])
         own = library.points[entry, :40]
         source = apply(to_crop, np.concatenate([own, _rim(own[OUTER])]))
         target = np.concatenate([lips, apply(to_frame, rim)])
         places = pull(target, source, box, (0.0, 0.0))
-        total += np.float32(share) * sample(library.crops[entry].astype(np.float32), places)
-    return total
+        crop = library.crops[entry].astype(np.float32)
+        total += np.float32(share) * sample(crop, places)
+        energy += share * _energy(_grey(crop), source[:20])
+    return _crisp(total, energy)
+
+
+def _grey(picture: Floats) -> Floats:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def _energy(grey: Floats, lips: NDArray[np.float64]) -> float:
+    """Variance of the Laplacian around lips (20, 2), as far as their ring reaches."""
+    reach = RING * float(np.linalg.norm(lips[0] - lips[10]))
+    left, top = np.maximum((lips.min(axis=0) - reach).astype(int), 0)
+    right, bottom = (lips.max(axis=0) + reach).astype(int) + 1
+    part = cv2.Laplacian(grey[top:bottom, left:right], cv2.CV_32F)
+    return float(part.var()) if part.size else 0.0
+
+
+def _crisp(picture: Floats, energy: float) -> Floats:
+    """A picture with the fine detail that resampling and mixing took from it: sharpened until the variance of
+    its Laplacian is `energy` again, and never more than by CRISPEST.
+    """
+    grey = _grey(picture)
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), CRISP_PX)
+    one, other = cv2.Laplacian(grey, cv2.CV_32F), cv2.Laplacian(fine, cv2.CV_32F)
+    lacking = energy - float(one.var())
+    if lacking <= 0:
+        return picture
+    both, alone = float((one * other).mean() - one.mean() * other.mean()), max(float(other.var()), 1e-6)
+    amount = min((-both + float(np.sqrt(both**2 + alone * lacking))) / alone, CRISPEST)
+    blurred = cv2.GaussianBlur(picture, (0, 0), CRISP_PX)
+    return np.asarray(picture + np.float32(amount) * (picture - blurred), np.float32)
 
 
 def _rim(outer: Floats) -> Floats:
