@@ -25,6 +25,7 @@ from lipwright.pipeline.engine import Engine
 from lipwright.presenter.texts import EVALUATION_SEED
 from lipwright.training.clip_shelf import to_pixels
 from lipwright.training.config import write_json
+from lipwright.training.losses import seen_rows
 from lipwright.training.presenter_clips import PresenterClips, make_presenters
 from lipwright.training.show import drawn
 from lipwright.training.stage_two import LossWeights
@@ -248,7 +249,9 @@ def sync_confidence(judge: SyncJudge, made: list[Tensor], sounds: list[Tensor]) 
     curves = []
     for frames, mel in zip(made, sounds, strict=True):
         side = judge.sight.side
-        small = torch.nn.functional.interpolate(frames, (side, side), mode="area")[:, :, side // 2 :]
+        small = torch.nn.functional.interpolate(frames, (side, side), mode="area")[
+            :, :, seen_rows(side, judge.sight.top)
+        ]
         seen = torch.stack([stack_frames(small[None, at : at + WINDOW])[0] for at in range(len(mel))])
         picture, _ = judge.network(seen, mel[:, None])
         _, sound = judge.network(seen, mel[:, None])

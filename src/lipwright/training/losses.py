@@ -16,6 +16,8 @@ from lipwright.models.videomae import VideoMAE
 
 SYNC_SIDE = 256
 """px: side of the pictures that the released SyncNet was trained on."""
+SYNC_TOP = 0.5
+"""Share of the picture above what SyncNet and LPIPS look at, in the released crop."""
 
 
 def mixed_noise(
@@ -32,13 +34,24 @@ def reconstruction_loss(prediction: Float[Tensor, "*b"], target: Float[Tensor, "
 
 
 def lower_halves(
-    pixels: Float[Tensor, "b f 3 h w"], side: int = SYNC_SIDE
+    pixels: Float[Tensor, "b f 3 h w"], side: int = SYNC_SIDE, top: float = SYNC_TOP
 ) -> Float[Tensor, "b channels half side"]:
-    """What SyncNet sees of decoded frames (-1..1): at its own size, the lower half, frames as channels."""
+    """What SyncNet sees of decoded frames (-1..1): at its own size, half their rows, frames as channels.
+
+    top: share of the picture above those rows; one half, as released, gives the lower half.
+    """
     frames = rearrange(pixels, "b f c h w -> (b f) c h w")
     if frames.shape[-2:] != (side, side):
         frames = functional.interpolate(frames, (side, side), mode="bicubic", align_corners=False)
-    return stack_frames(rearrange(frames[:, :, side // 2 :], "(b f) c h w -> b f c h w", b=len(pixels)))
+    rows = seen_rows(side, top)
+    return stack_frames(rearrange(frames[:, :, rows], "(b f) c h w -> b f c h w", b=len(pixels)))
+
+
+def seen_rows(side: int, top: float) -> slice:
+    """The rows of a picture that a SyncNet of pixels sees: half of them, from a share `top` of the side "
+    "on."""
+    first = round(side * top)
+    return slice(first, first + side // 2)
 
 
 def sync_loss(
@@ -46,9 +59,10 @@ def sync_loss(
     pixels: Float[Tensor, "b f 3 h w"],
     mel: Float[Tensor, "b 1 80 52"],
     side: int = SYNC_SIDE,
+    top: float = SYNC_TOP,
 ) -> Float[Tensor, ""]:
     """How little decoded frames (-1..1) go with their sound: cross entropy of the cosine against 1."""
-    picture, sound = network(lower_halves(pixels, side), mel)
+    picture, sound = network(lower_halves(pixels, side, top), mel)
     return agreement_loss(picture, sound, torch.ones_like(picture[:, 0])).mean()
 
 
@@ -64,9 +78,10 @@ def perceptual_loss(
     network: Perceptual | OwnFeatures,
     made: Float[Tensor, "b f 3 h w"],
     true: Float[Tensor, "b f 3 h w"],
+    top: float = SYNC_TOP,
 ) -> Float[Tensor, ""]:
-    """LPIPS, or the stand-in, of the lower halves of all frames (-1..1), in float32."""
-    half = made.shape[-2] // 2
+    """LPIPS, or the stand-in, of all frames (-1..1) below a share `top` of their height, in float32."""
+    half = round(made.shape[-2] * top)
     lower = [rearrange(v[..., half:, :].float(), "b f c h w -> (b f) c h w") for v in (made, true)]
     with torch.autocast(made.device.type, enabled=False):
         found: Tensor = network(*lower)

@@ -33,7 +33,7 @@ def load(kind: type[Config], source: str | None, changes: Sequence[str] = ()) ->
     configuration's own check refuses.
     """
     data: dict[str, Any] = {} if source is None else dict(_read(source))
-    where = "the settings given" if source is None else source
+    where = "the command line" if source is None else source
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals or not name:

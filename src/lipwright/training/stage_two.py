@@ -18,6 +18,7 @@ from lipwright.models.stable_syncnet import StableSyncNet
 from lipwright.models.videomae import VideoMAE
 from lipwright.training.losses import (
     SYNC_SIDE,
+    SYNC_TOP,
     latent_sync_loss,
     perceptual_loss,
     reconstruction_loss,
@@ -48,7 +49,8 @@ class Judges:
     """Frozen networks that look at what a prediction implies; None where there is none.
 
     decode: scaled latents (n, 4, y, x) to pictures -1..1 (n, 3, h, w), gradients flowing. sync_side: width of
-    the pictures that the SyncNet knows; None when it looks at latents.
+    the pictures that the SyncNet knows; None when it looks at latents. sync_top, look_top: shares of the
+    picture above what SyncNet and the perceptual judge look at.
     """
 
     decode: Callable[[Tensor], Tensor] | None = None
@@ -56,6 +58,8 @@ class Judges:
     videomae: VideoMAE | None = None
     perceptual: Perceptual | OwnFeatures | None = None
     sync_side: int | None = SYNC_SIDE
+    sync_top: float = SYNC_TOP
+    look_top: float = SYNC_TOP
 
 
 @dataclass(frozen=True)
@@ -136,10 +140,10 @@ def step_losses(
         if judges.sync_side is None or pixels is None:
             sync = latent_sync_loss(judges.syncnet, clean, batch.mel)
         else:
-            sync = sync_loss(judges.syncnet, pixels, batch.mel, judges.sync_side)
+            sync = sync_loss(judges.syncnet, pixels, batch.mel, judges.sync_side, judges.sync_top)
         total = total + weights.sync * sync
     if perceptual_counts and judges.perceptual is not None and pixels is not None:
-        perceptual = perceptual_loss(judges.perceptual, pixels, batch.pixels)
+        perceptual = perceptual_loss(judges.perceptual, pixels, batch.pixels, judges.look_top)
         total = total + weights.perceptual * perceptual
     if trepa_counts and judges.videomae is not None and pixels is not None:
         trepa = trepa_loss(judges.videomae, pixels, batch.pixels)

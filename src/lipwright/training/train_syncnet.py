@@ -27,6 +27,7 @@ from lipwright.training.clip_shelf import MEMORY_MB, ClipShelf, long_enough, to_
 from lipwright.training.draws import ITEMS, ClipOrder, item_generator, item_rng, other_start
 from lipwright.training.fit import Items, fit, make_accelerator
 from lipwright.training.fit_config import FitConfig
+from lipwright.training.losses import seen_rows
 from lipwright.weights.find import find_bundle
 from lipwright.weights.judges import LATENT, PIXEL, load_syncnet, save_judge
 from lipwright.weights.load import load_codec
@@ -46,7 +47,9 @@ class SyncNetRun:
     """One run. The defaults are the released ones; `fit.batch` there is 256 over all processes.
 
     model: pixel, pixel_attn, latent (released shapes), or own, whose `towers` are given in the released form.
-    side: px of the crops it sees. base: bundle whose autoencoder makes the latents; for latent SyncNets only.
+    side: px of the crops; of pixels it sees half the rows, from a share `top` of the height on (released: the
+    lower half; the mouth must lie in it). base: bundle whose autoencoder makes the latents; for latent
+    SyncNets only.
     least_shift: frames that a wrong start is away at least (released: 1; wrong ones next door are hard to
     tell, so small networks learn sooner with more). rank_weight: of a second loss, that the right sound of
     the frames comes before the wrong one; it has a slope where the released loss rests at ln 2 (released: 0).
@@ -56,6 +59,7 @@ class SyncNetRun:
     model: str = "pixel_attn"
     towers: Mapping[str, Any] = field(default_factory=dict)
     side: int = 256
+    top: float = 0.5
     base: str = ""
     least_shift: int = 1
     rank_weight: float = 0.0
@@ -83,6 +87,10 @@ class SyncNetRun:
             )
         if self.items not in ITEMS:
             raise OptionError(f"items is {self.items!r}, but must be one of {', '.join(ITEMS)}.")
+        if not 0 <= self.top <= 0.5:
+            raise OptionError(
+                f"top is {self.top:g}, but must be from 0 to 0.5: half the picture lies below it."
+            )
         if self.rank_weight < 0:
             raise OptionError(f"rank_weight is {self.rank_weight:g}, but must be 0 or more.")
         if not 1 <= self.least_shift <= SHORTEST - FRAMES:
@@ -119,7 +127,7 @@ class SyncItems:
     order: ClipOrder
     seed: int
     least_shift: int
-    whole: bool
+    top: float | None
 
     def __call__(self, number: int) -> Items:
         rng = item_rng(self.seed, number, "sync")
@@ -129,8 +137,8 @@ class SyncItems:
         together = bool(rng.random() < 0.5)
         shown = start if together else other_start(rng, starts, start, self.least_shift)
         pixels = to_pixels(self.shelf.frames(clip, shown, FRAMES))
-        if not self.whole:
-            pixels = stack_frames(pixels[None, :, :, self.shelf.side // 2 :])[0]
+        if self.top is not None:
+            pixels = stack_frames(pixels[None, :, :, seen_rows(self.shelf.side, self.top)])[0]
         return {
             "frames": pixels,
             "mel": torch.from_numpy(self.shelf.mel(clip, start).copy())[None],
@@ -161,7 +169,8 @@ class SyncNetTask:
     def _items(self, data: Dataset, rows: Sequence[Any], seed: int, items: str) -> SyncItems:
         shelf = ClipShelf(data.folder, rows, self.run.side, memory_mb=self.run.memory_mb)
         order = ClipOrder(len(rows), seed, items)
-        return SyncItems(shelf, order, seed, self.run.least_shift, whole=self.codec is not None)
+        top = self.run.top if self.codec is None else None
+        return SyncItems(shelf, order, seed, self.run.least_shift, top)
 
     @property
     def item(self) -> Callable[[int], Items]:
@@ -224,6 +233,7 @@ class SyncNetTask:
             "side": self.run.side,
             "least_shift": self.run.least_shift,
             "rank_weight": self.run.rank_weight,
+            "top": self.run.top,
         }
         return {
             **kept,
@@ -295,7 +305,7 @@ def train_syncnet(
         say(f"syncnet: {task.short} clips are shorter than {SHORTEST} frames and are left out")
     curve = fit(task, run.fit, work, accelerator, say)
     if accelerator.is_main_process:
-        sight = {"space": LATENT if run.latent else PIXEL, "side": run.side, "frames": FRAMES}
+        sight = {"space": LATENT if run.latent else PIXEL, "side": run.side, "frames": FRAMES, "top": run.top}
         record = {
             "config": settings.to_json(run),
             "clips": {"train": len(task.item.shelf), "shorter": task.short, "held_out": task.held_out},  # type: ignore[attr-defined]
@@ -319,7 +329,9 @@ def measure_syncnet(place: Path, data: Dataset, items: int, base: str = "") -> d
     )
     rows, _ = long_enough(data.clips, SHORTEST, "the accuracy test")
     shelf = ClipShelf(data.folder, rows, judge.sight.side)
-    made = SyncItems(shelf, ClipOrder(len(rows), HELD_SEED), HELD_SEED, 1, whole=latent)
+    made = SyncItems(
+        shelf, ClipOrder(len(rows), HELD_SEED), HELD_SEED, 1, None if latent else judge.sight.top
+    )
     cosines, truths = [], []
     with torch.no_grad():
         for number in range(items):

@@ -29,7 +29,8 @@ class UNetRun:
     for everything in stage 1 and for the released parts in stage 2. prediction: "epsilon" or "v_prediction";
     empty for the base's. noise: "mixed" shares a part of it among the frames (released; `mixing` is its
     alpha), "shared" all of it, "independent" none. syncnet, videomae: folders or files of the judges.
-    perceptual: "lpips" from public files, "own" through the base's autoencoder, "auto" what is there.
+    perceptual: "lpips" from public files, "own" through the base's autoencoder, "auto" what is there;
+    it looks below a share `look_top` of the picture (released: the lower half).
 
     Better than released, each off by default: audio_dropout (share of items that hear nothing, so that the
     branch of guidance without sound is trained), items "epochs" instead of "random" (every clip is seen),
@@ -51,6 +52,7 @@ class UNetRun:
     syncnet: str = ""
     videomae: str = ""
     perceptual: str = "auto"
+    look_top: float = 0.5
     audio_dropout: float = 0.0
     items: str = "epochs"
     outside_weight: float = 1.0
@@ -76,6 +78,8 @@ class UNetRun:
                 f"mixing is {self.mixing:g} and noise is {self.noise!r}: the share that frames have in "
                 "common belongs to noise 'mixed'."
             )
+        if not 0 <= self.look_top < 1:
+            raise OptionError(f"look_top is {self.look_top:g}, but must be from 0 to below 1.")
         if not 0 <= self.audio_dropout < 1:
             raise OptionError(f"audio_dropout is {self.audio_dropout:g}, but must be from 0 to below 1.")
 

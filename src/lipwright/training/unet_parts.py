@@ -18,6 +18,7 @@ from lipwright.models.pixel_autoencoder import PixelAutoencoder
 from lipwright.models.unet import UNet3D, UNetConfig
 from lipwright.speech.ears import Ears
 from lipwright.training.lora import add_lora
+from lipwright.training.losses import SYNC_TOP
 from lipwright.training.stage_two import Judges, trained
 from lipwright.training.unet_config import BASE, SCRATCH, UNetRun
 from lipwright.weights.bundle import Bundle
@@ -135,6 +136,7 @@ def load_judges(run: UNetRun, base: Base, device: torch.device) -> tuple[Judges,
         return Judges(), {}
     record: dict[str, str] = {}
     syncnet = videomae = perceptual = None
+    sync_top = SYNC_TOP
     sync_side: int | None = None
     if run.losses.sync > 0:
         judge = load_syncnet(Path(run.syncnet))
@@ -145,6 +147,7 @@ def load_judges(run: UNetRun, base: Base, device: torch.device) -> tuple[Judges,
                 f"{base.side} px; train another."
             )
         syncnet, sync_side = judge.network.to(device), None if latent else judge.sight.side
+        sync_top = judge.sight.top
         record["syncnet"] = f"{run.syncnet} ({judge.sight.space})"
     if run.losses.trepa > 0:
         videomae = load_videomae(Path(run.videomae)).to(device)
@@ -153,7 +156,8 @@ def load_judges(run: UNetRun, base: Base, device: torch.device) -> tuple[Judges,
         perceptual, record["perceptual"] = load_perceptual_judge(run.perceptual, base.codec)
         perceptual.to(device)
     _save_memory(run, base.codec, syncnet, videomae)
-    return Judges(base.codec.decode_open, syncnet, videomae, perceptual, sync_side), record
+    judges = Judges(base.codec.decode_open, syncnet, videomae, perceptual, sync_side, sync_top, run.look_top)
+    return judges, record
 
 
 def load_perceptual_judge(wanted: str, codec: OpenCodec) -> tuple[Perceptual | OwnFeatures, str]:

@@ -37,11 +37,15 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass(frozen=True)
 class SyncSight:
-    """What a SyncNet looks at: pixels (their lower halves) or latents, of pictures `side` px wide."""
+    """What a SyncNet looks at: pixels or latents, of pictures `side` px wide.
+
+    top: of pixels, it sees half the rows, from this share of the height on; 0.5 is the lower half.
+    """
 
     space: str = PIXEL
     side: int = 256
     frames: int = 16
+    top: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""Presenters as prepared clips: whole, resumable, on the right side of the seeds."""
+
+from pathlib import Path
+
+import pytest
+
+from lipwright.dataset.manifest import SOUND_HZ, read_dataset
+from lipwright.errors import OptionError
+from lipwright.faces.align import TINY_TEMPLATE
+from lipwright.media.frames import read_frames
+from lipwright.media.samples import read_samples
+from lipwright.presenter.texts import EVALUATION_SEED
+from lipwright.training.presenter_clips import PresenterClips, make_presenters
+
+SMALL = PresenterClips(clips=1, seed=3, seconds=0.8, side=64, render_px=160)
+
+
+def test_a_folder_is_filled_and_a_second_run_adds_what_is_missing(tmp_path: Path) -> None:
+    said: list[str] = []
+    make_presenters(tmp_path, SMALL, say=said.append)
+    data = read_dataset(tmp_path)
+    (row,) = data.clips
+    assert data.template == TINY_TEMPLATE.at(64).to_dict() and data.side == 64
+    frames = list(read_frames(tmp_path / row.video))
+    assert len(frames) == row.frames == 20 and (frames[0].width, frames[0].height) == (64, 64)
+    assert len(read_samples(tmp_path / row.sound, SOUND_HZ)) == 20 * SOUND_HZ // 25
+    written = (tmp_path / row.video).stat().st_mtime_ns
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text(manifest.read_text() + '{"name": "half')  # as a kill leaves it
+    make_presenters(tmp_path, SMALL, say=said.append)
+    assert read_dataset(tmp_path).clips == (row,)
+    assert (tmp_path / row.video).stat().st_mtime_ns == written
+
+
+def test_evaluation_has_people_of_its_own(tmp_path: Path) -> None:
+    make_presenters(tmp_path, SMALL, say=lambda line: None, evaluation=True)
+    (row,) = read_dataset(tmp_path).clips
+    assert int(row.name.removeprefix("presenter-")) >= EVALUATION_SEED
+    with pytest.raises(OptionError, match="must be from 0 to 499999"):
+        make_presenters(tmp_path, PresenterClips(seed=EVALUATION_SEED))
