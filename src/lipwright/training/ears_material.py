@@ -19,10 +19,11 @@ from lipwright.speech.mel import log_mel_power
 from lipwright.training.config import write_json
 
 ROWS_HZ = 50
-BREATH_S = 0.12
-"""People open their mouths this much before they speak: to breathe in, and for the sound to come."""
-BREATH = "ə"
-LEAST_PAUSE_S = 0.3
+BREATH_S = 0.26
+"""People open their mouths this long before a phrase, to breathe in and for the sound to come."""
+BREATH = "ɐ"  # about as far as for this sound
+MEET_S = 0.1  # and lips that must meet for the first sound do so in the last part of it
+LEAST_PAUSE_S = 0.45
 _SHUT = ("PP", "FF")
 _FILES = ("mel", "measures", "visemes", "starts", "engines")
 
@@ -56,20 +57,21 @@ class EarsMaterial:
         """Utterances of one engine, those held out or the others."""
         mine = np.flatnonzero(self.engines == self.names.index(name))
         last = np.arange(len(mine)) % held_every == held_every - 1
-        return mine[last == held]
+        return np.asarray(mine[last == held], np.int64)
 
 
 def with_breath(phonemes: Sequence[Phoneme]) -> list[Phoneme]:
-    """Let the mouth begin to open before a phrase, unless its first sound needs it shut."""
+    """Let the mouth open before a phrase that follows a pause, and not only with its first sound."""
     result: list[Phoneme] = []
     for phoneme in phonemes:
         before = result[-1] if result else None
         if before is not None and before.label == PAUSE != phoneme.label:
-            first = segments([phoneme])[0]
-            if before.end_s - before.start_s >= LEAST_PAUSE_S and VISEMES[first.viseme] not in _SHUT:
-                opens = before.end_s - BREATH_S
+            shut = VISEMES[segments([phoneme])[0].viseme] in _SHUT
+            if before.end_s - before.start_s >= LEAST_PAUSE_S:
+                opens, ends = before.end_s - BREATH_S, before.end_s - (MEET_S if shut else 0.0)
                 result[-1] = before._replace(end_s=opens)
-                result.append(Phoneme(BREATH, opens, before.end_s))
+                result.append(Phoneme(BREATH, opens, ends))
+                phoneme = phoneme._replace(start_s=ends)
         result.append(phoneme)
     return result
 
