@@ -171,12 +171,13 @@ def test_health(api: Api) -> None:
 
 
 def test_metrics_without_a_token(api: Api) -> None:
-    api.submit()
+    api.get(f"predictions/{api.submit()['id']}/result")
 
     text = api.client.get("/metrics").text
 
     assert 'lipwright_queue_jobs{status="created"}' in text
-    assert "lipwright_http_requests_total" in text
+    polled = 'lipwright_http_requests_total{method="GET",route="/api/v3/predictions/{prediction_id}/result"'
+    assert polled in text
 
 
 @pytest.mark.parametrize("changes", [{"metrics_key": "s3cret"}])
