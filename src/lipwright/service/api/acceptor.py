@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from lipwright.service import keys, predictions, rates
+from lipwright.service import faults, keys, predictions, rates
 from lipwright.service.api.batches import Batches
 from lipwright.service.db import transaction
 from lipwright.service.errors import RequestError
@@ -48,7 +48,9 @@ class Acceptor:
 
     def _accept_all(self, offers: list[Offer]) -> list[Prediction | Exception]:
         with transaction(self._engine) as conn:
-            return [self._accept(conn, offer) for offer in offers]
+            answers = [self._accept(conn, offer) for offer in offers]
+        faults.reached(faults.ACCEPTED)
+        return answers
 
     def _accept(self, conn: sa.Connection, offer: Offer) -> Prediction | Exception:
         try:
