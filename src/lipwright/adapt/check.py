@@ -21,6 +21,7 @@ SHORTEST_S = 3.0  # of usable frames
 SHORT_S = 5.0
 SMALLEST_PX, SMALL_PX = 80.0, 160.0  # face height, forehead to chin
 EDGES, SOFT_EDGES = 0.1, 0.045  # width of the picture's edges against the mouth's: too blurred, and soft
+SMOOTHED_PX = 1.0
 TURNED_DEG = 40.0  # heads that are turned further most of the time show half a mouth
 CLOSED, WIDE = 0.05, 0.2  # openings in mouth widths
 ENOUGH = 5  # frames of a kind that count as having seen it
@@ -80,12 +81,14 @@ def edge_px(crop: NDArray[np.uint8]) -> float:
     The squared gradient of an edge falls as 1 / its width, and widths add in squares.
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    more = max(1.0, crop.shape[1] / 50)
+    more = max(1.5, crop.shape[1] / 40)
+    # smoothed a little first, or the steps between whole grey levels would pass for sharp edges
     before, after = (
-        _gradient(cv2.GaussianBlur(grey, (0, 0), sigma)) for sigma in (0.5, float(np.hypot(0.5, more)))
+        _gradient(cv2.GaussianBlur(grey, (0, 0), sigma))
+        for sigma in (SMOOTHED_PX, float(np.hypot(SMOOTHED_PX, more)))
     )
     share = min(after / max(before, 1e-6), 0.995)
-    return float(more * share / np.sqrt(1 - share**2))
+    return float(np.sqrt(max(more**2 * share**2 / (1 - share**2) - SMOOTHED_PX**2, 0.01)))
 
 
 def _gradient(grey: NDArray[Any]) -> float:
