@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -236,9 +237,14 @@ def line(jobs: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         log = folder / "rendered"
-        os.environ |= {"LIPWRIGHT_FAKE_LOG": str(log), "LIPWRIGHT_FAKE_STEP_S": "0"}
-        limits = {"rate_per_minute": 10**7, "max_queued_per_key": 10**7, "max_queued": 10**7}
-        with running_server(folder, concurrent=64, **limits) as server:  # type: ignore[arg-type]
+        limits: dict[str, Any] = {
+            "fake_log": log,
+            "fake_step_s": 0,
+            "rate_per_minute": 10**7,
+            "max_queued_per_key": 10**7,
+            "max_queued": 10**7,
+        }
+        with running_server(folder, concurrent=64, **limits) as server:
             live = Live(server, "", folder, Receiver(""))
             live.key = live.new_key("line")
             url = _uploaded(live)
