@@ -1,7 +1,8 @@
 """A renderer for tests of the service: real little videos, no networks, every way to go wrong on demand.
 
 `steps` (an option of the job) is how many steps it takes; each lasts LIPWRIGHT_FAKE_STEP_S seconds and asks
-whether to stop, as a denoising step does. Some seeds misbehave. Each render is noted in the file LIPWRIGHT_FAKE_LOG.
+whether to stop, as a denoising step does. Some seeds misbehave. Each render is noted in the file
+LIPWRIGHT_FAKE_LOG.
 """
 
 import os
