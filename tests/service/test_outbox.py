@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from lipwright.service import outbox, predictions
+from lipwright.service import metrics, outbox, predictions
 from lipwright.service import tables as t
 from lipwright.service.db import now_us, transaction
 from lipwright.service.errors import NotFoundError
@@ -49,10 +49,12 @@ def _flaky(fails: int) -> Callable[[socket.socket, bytes], None]:
 
 def test_a_delivery_is_genuine_and_noted(database: sa.Engine, open_settings: Settings) -> None:
     key = new_key(database)
+    counted = metrics.WEBHOOKS.labels("delivered")._value.get()
     with hostile_server({"/hook": answer(b"ok")}) as receiver:
         done = finished(database, key, webhook_url=receiver.url("/hook"))
         said = attempt(database, open_settings, done.id)
     assert said is not None and said.delivered
+    assert metrics.WEBHOOKS.labels("delivered")._value.get() == counted + 1
     headers, body = _headers(receiver.requests[0])
     assert verify(key.webhook_secret, headers, body, now_us() / 1e6)
     assert headers["webhook-id"] == done.id

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from lipwright.service import keys, predictions, signing, webhooks
+from lipwright.service import keys, metrics, predictions, signing, webhooks
 from lipwright.service import tables as t
 from lipwright.service.db import now_us, transaction
 from lipwright.service.errors import NotFoundError
@@ -126,6 +126,7 @@ def attempt(
         timeout_s=settings.webhook_timeout_s,
     )
     _note(engine, settings, prediction_id, done, replay=replay)
+    metrics.WEBHOOKS.labels("delivered" if done.delivered else "failed").inc()
     log().info(
         "webhook delivered" if done.delivered else "webhook failed",
         prediction_id=prediction_id,
