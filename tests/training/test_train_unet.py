@@ -68,8 +68,9 @@ def test_items_are_windows_that_do_not_touch(data: Dataset, tiny_bundle: Path) -
     assert {int(items(number)["t"]) for number in range(30)} != {0}
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_stage_two_ends_in_a_bundle_with_its_record(
-    data: Dataset, tiny_bundle: Path, judges: tuple[str, str], tmp_path: Path
+    data: Dataset, tiny_bundle: Path, judges: tuple[str, str], tmp_path: Path, precision: str
 ) -> None:
     syncnet, videomae = judges
     wanted = run(
@@ -80,7 +81,7 @@ def test_stage_two_ends_in_a_bundle_with_its_record(
         syncnet=syncnet,
         videomae=videomae,
         perceptual="own",
-        fit=replace(FIT, ema=0.9, show_every=2),
+        fit=replace(FIT, ema=0.9, show_every=2, precision=precision),
     )
     said: list[str] = []
     bundle = read_bundle(train_unet(wanted, data, tmp_path, device="cpu", say=said.append))

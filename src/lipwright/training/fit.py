@@ -253,7 +253,8 @@ class _Run:
             self.log.share(lambda value: self.accelerator.reduce(value, "mean"))
         figures: dict[str, float] = {}
         if (checks or shows) and self.accelerator.is_main_process:
-            with self.average.shown() if self.average is not None else nullcontext(), torch.no_grad():
+            shown = self.average.shown() if self.average is not None else nullcontext()
+            with shown, torch.no_grad(), self.accelerator.autocast():
                 self.task.network.eval()
                 figures = self.task.check() if checks else {}
                 if shows:

@@ -79,7 +79,7 @@ class UNetTask:
             if number == 1:
                 flat = masked(flat, self._keep)
             noise = rearrange(spread[:, number], "b f c y x -> (b f) c y x")
-            latents = self.base.codec.encode(flat, noise)
+            latents = self.base.codec.encode(flat, noise).float()
             encoded.append(rearrange(latents, "(b f) c y x -> b c f y x", b=len(pixels)))
         clips = made["clip"] if tokens_of is None else tokens_of
         tokens = torch.stack(

@@ -1,5 +1,6 @@
 """From a run's configuration to networks: the base's frozen parts, the U-Net to train, the judges."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from lipwright.weights.judges import LATENT, find_perceptual, load_syncnet, load
 from lipwright.weights.load import load_checkpoint, load_codec, load_ears, load_weights
 
 TEMPLATE_TOLERANCE = 0.005  # of the crop's width
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,18 @@ def load_judges(run: UNetRun, base: Base, device: torch.device) -> tuple[Judges,
         perceptual, record["perceptual"] = load_perceptual_judge(run.perceptual, base.codec)
         perceptual.to(device)
     _save_memory(run, base.codec, syncnet, videomae)
+    if run.fit.precision != "fp32":  # they only run under autocast, and are as large as what is trained
+        for network in (_network_of(base.codec), syncnet, videomae):
+            if network is not None:
+                nn.Module.to(network, HALVES[run.fit.precision])
     judges = Judges(base.codec.decode_open, syncnet, videomae, perceptual, sync_side, sync_top, run.look_top)
     return judges, record
+
+
+def _network_of(codec: OpenCodec) -> nn.Module:
+    network = codec.vae if isinstance(codec, PosteriorCodec) else getattr(codec, "network", None)
+    assert isinstance(network, nn.Module), "a codec is one of the two"
+    return network
 
 
 def load_perceptual_judge(wanted: str, codec: OpenCodec) -> tuple[Perceptual | OwnFeatures, str]:
@@ -175,13 +187,13 @@ def load_perceptual_judge(wanted: str, codec: OpenCodec) -> tuple[Perceptual | O
 
 
 def own_features(codec: OpenCodec) -> OwnFeatures:
-    """Three depths of the autoencoder's encoder."""
+    """Three depths of a copy of the autoencoder's encoder: the copy stays in float32."""
     if isinstance(codec, PlainCodec) and isinstance(codec.network, PixelAutoencoder):
-        encoder: nn.Module = codec.network.encoder
+        encoder: nn.Module = copy.deepcopy(codec.network.encoder)
         convolutions = [name for name, part in encoder.named_children() if isinstance(part, nn.Conv2d)]
         return OwnFeatures(encoder, convolutions[:-1])
     assert isinstance(codec, PosteriorCodec), "a codec is one of the two"
-    encoder = codec.vae.get_submodule("encoder")
+    encoder = copy.deepcopy(codec.vae.get_submodule("encoder"))
     levels = [f"down_blocks.{name}" for name, _ in encoder.get_submodule("down_blocks").named_children()]
     return OwnFeatures(encoder, levels[:3])
 
