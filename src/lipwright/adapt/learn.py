@@ -114,7 +114,6 @@ def adapt_person(
     report.bundle = str(out)
     with _appearing(out, force=options.force) as folder, write_errors(out):
         write_personal(folder, learned.library, _description(report), learned.voice)
-    Work.of(probe_video(Path(video)), options.face).done()
     return report
 
 
@@ -146,6 +145,7 @@ def learn_person(
     del report.material["findings"]
     report.wall_s = round(time.perf_counter() - began, 3)
     report.timings_s["learn"] = round(report.wall_s - report.timings_s["follow"], 3)
+    Work.of(info, options.face).done()
     return learned, report
 
 

@@ -38,7 +38,7 @@ class Work:
     def load(self, info: VideoInfo) -> Footage | None:
         """The followed clip, if a run before this one got that far."""
         try:
-            with np.load(self._file) as kept:
+            with open(self._file, "rb") as stream, np.load(stream) as kept:
                 counts = kept["counts"].tolist()
                 track = FaceTrack(
                     kept["present"],
