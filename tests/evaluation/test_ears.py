@@ -18,8 +18,9 @@ from lipwright.presenter.parameters import PARAMETERS
 from lipwright.presenter.phonemes import viseme_track
 from lipwright.presenter.texts import EVALUATION_SEED
 from lipwright.presenter.voice import Speech
-from lipwright.speech.mouth_track import MouthTrack
+from lipwright.speech.mouth_track import MouthTrack, listen
 from lipwright.speech.personal import general_opening
+from lipwright.weights.load_ears import load_ears
 from lipwright.weights.load_faces import load_faces
 
 
@@ -89,3 +90,20 @@ def test_training_seeds_and_missing_readers_are_refused(clip: Path, speeches: li
         held_out_speeches(1, EVALUATION_SEED - 1)
     with pytest.raises(OptionError, match="face reader"):
         evaluate_ears(lambda _: _perfect(speeches[0]), speeches[:1], [clip], None)
+
+
+def test_the_shipped_ears(speeches: list[Speech]) -> None:
+    ears = load_ears()
+    figures = speech_figures(lambda sound: listen(ears, sound), speeches)
+    assert figures.visemes > 0.7
+    assert min(figures.measures[name] for name in ("jaw", "press", "tuck")) > 0.75
+    assert figures.press[0] > 0.75 and figures.press[1] > 0.75
+    assert figures.silence < 0.05 < 0.15 < figures.speech
+
+
+@pytest.mark.parametrize("level", [0.0, 0.003, 0.1])
+def test_the_shipped_ears_keep_quiet_when_nobody_speaks(level: float) -> None:
+    noise = np.random.default_rng(3).standard_normal(4 * 16_000).astype(np.float32) * np.float32(level)
+    track = listen(load_ears(), noise)
+    opening = general_opening(track, np.arange(100) / 25)
+    assert np.abs(opening).max() < 0.1
