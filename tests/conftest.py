@@ -28,7 +28,7 @@ def one_thread() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_credentials(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The certificate that tests make stays out of the user's folder; processes that they start use it too."""
+    """The certificate that tests make stays out of the user's folder, in processes that they start too."""
     os.environ["LIPWRIGHT_CREDENTIALS"] = str(tmp_path_factory.mktemp("credentials"))
 
 

@@ -43,7 +43,7 @@ class NoFaceError(InputError):
 
 
 class MaterialError(InputError):
-    """A clip shows a person, but too little, too small, too blurred or too much from the side to learn from."""
+    """A clip shows a person, but too short, small, blurred or too much from the side to learn from."""
 
 
 class OptionError(InputError):

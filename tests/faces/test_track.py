@@ -224,5 +224,5 @@ def test_people_are_counted_from_the_left() -> None:
 
 
 def test_one_person_in_pieces_is_one() -> None:
-    script: list[list[Place]] = [[(100, 80, 60)]] * 10 + [[]] * 10 + [[(250, 80, 60)]] * 10
+    script: list[list[Place]] = [[(100.0, 80.0, 60.0)]] * 10 + [[]] * 10 + [[(250.0, 80.0, 60.0)]] * 10
     assert follow(script).prominent == 1

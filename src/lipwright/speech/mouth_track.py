@@ -87,8 +87,8 @@ def listen(listener: Listener, samples: mel.Sound) -> MouthTrack:
     names = listener.config.measures
     if not parts:
         widths = (len(names), listener.config.visemes, listener.config.width)
-        empty = [np.zeros((0, width), np.float32) for width in widths]
-        return MouthTrack(names, *empty, np.zeros(0, np.float32))
+        measures, probabilities, activations = (np.zeros((0, width), np.float32) for width in widths)
+        return MouthTrack(names, measures, probabilities, activations, np.zeros(0, np.float32))
     return MouthTrack(names, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
