@@ -15,7 +15,7 @@ from lipwright.faces.align import Box
 from lipwright.faces.blend import match_colour
 from lipwright.personal.head import FOLD, OUTER, OUTLINE, apply, inverse
 from lipwright.personal.library import Library
-from lipwright.personal.warp import pull, sample
+from lipwright.personal.warp import expand, knot_px, knots, pull, sample, sample_at
 
 Floats = NDArray[np.float32]
 
@@ -91,26 +91,55 @@ def _skin(
     target = np.concatenate([mouth.lips[OUTER], outline + mouth.jaw, folds + mouth.folds])
     source = np.concatenate([outer, outline, folds])
     anchors = _anchors(outline, still, height)
-    places = pull(
+    coarse = knots(
         apply(to_frame, np.concatenate([target, anchors])),
         apply(to_frame, np.concatenate([source, anchors])),
         box,
         (box[0], box[1]),
     )
     height_px, width_px = picture.shape[:2]
-    own = np.stack(np.meshgrid(np.arange(width_px), np.arange(height_px)), axis=-1).astype(np.float32)
+    skin, moved = picture.copy(), np.zeros((height_px, width_px), np.float32)
+    part = _moving_part(coarse, width_px, height_px)
+    if part is None:
+        return skin, moved
+    left, top, right, bottom = part
+    inside = (slice(top, bottom), slice(left, right))
+    xs = np.arange(left, right, dtype=np.float32)
+    ys = np.arange(top, bottom, dtype=np.float32)[:, None]
+    places = expand(coarse, part)
     # nothing moves at the border of the box
-    edge = np.minimum(
-        np.minimum(own[..., 0], width_px - 1 - own[..., 0]),
-        np.minimum(own[..., 1], height_px - 1 - own[..., 1]),
-    )
-    give = np.clip(edge / (0.12 * min(width_px, height_px)), 0, 1)[..., None]
-    shift = (places - own) * (give * give * (3 - 2 * give))
-    far = np.hypot(shift[..., 0], shift[..., 1])
+    edge = np.minimum(np.minimum(xs, width_px - 1 - xs), np.minimum(ys, height_px - 1 - ys))
+    give = np.clip(edge / np.float32(0.12 * min(width_px, height_px)), 0, 1)
+    give *= give * (3 - 2 * give)
+    across, down = (places[..., 0] - xs) * give, (places[..., 1] - ys) * give
+    far = np.hypot(across, down)
     # the mesh trembles by less than this: skin that has no reason to move keeps its very pixels
-    shift *= (np.maximum(far - TREMBLE_PX, 0) / np.maximum(far, 1e-6))[..., None]
-    moved = np.clip((far - TREMBLE_PX) / 0.2, 0, 1)
-    return sample(picture, own + shift), np.asarray(moved, np.float32)
+    kept = np.maximum(far - np.float32(TREMBLE_PX), 0) / np.maximum(far, np.float32(1e-6))
+    places[..., 0], places[..., 1] = xs + across * kept, ys + down * kept
+    moving = kept > 0
+    skin[inside][moving] = sample_at(picture, places, moving)
+    moved[inside] = np.clip((far - TREMBLE_PX) / 0.2, 0, 1)
+    return skin, moved
+
+
+def _moving_part(coarse: Floats, width: int, height: int) -> Box | None:
+    """The part of a box of that size in which the skin may move by more than TREMBLE_PX. coarse: of `knots`.
+
+    Between knots it moves no further than at the farthest of them.
+    """
+    rows, columns = coarse.shape[:2]
+    far = np.hypot(
+        coarse[..., 0] - knot_px(np.arange(columns)), coarse[..., 1] - knot_px(np.arange(rows))[:, None]
+    )
+    there = far > TREMBLE_PX
+    if not there.any():
+        return None
+    down, across = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    low = np.floor(knot_px(np.array([across[0] - 1, down[0] - 1]))).astype(int)
+    high = np.ceil(knot_px(np.array([across[-1] + 1, down[-1] + 1]))).astype(int)
+    left, top = max(0, int(low[0])), max(0, int(low[1]))
+    right, bottom = min(width, int(high[0])), min(height, int(high[1]))
+    return None if left >= right or top >= bottom else (left, top, right, bottom)
 
 
 def _anchors(outline: Floats, still: Floats, height: float) -> Floats:
@@ -126,12 +155,17 @@ def _anchors(outline: Floats, still: Floats, height: float) -> Floats:
 def _ring(lips: NDArray[np.float64], box: Box) -> tuple[Floats, Box]:
     """Weight (h, w) of the lips' picture in `box`, and the part of the box where it is not 0."""
     width = float(np.linalg.norm(lips[0] - lips[10]))
-    mask = np.zeros((box[3] - box[1], box[2] - box[0]), np.uint8)
-    shape = np.rint((lips - (box[0], box[1])) * 16).astype(np.int32)
-    cv2.fillPoly(mask, [cv2.convexHull(shape)], 255, shift=4)
-    away = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
-    depth = np.clip((RING * width - away) / (SOFT * width), 0, 1)
-    alpha = np.asarray(depth * depth * (3 - 2 * depth), np.float32)
+    alpha = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
+    x0, y0 = (max(0, int(v)) for v in lips.min(axis=0) - RING * width - 2 - box[:2])
+    x1, y1 = (int(v) for v in lips.max(axis=0) + RING * width + 3 - box[:2])
+    part = alpha[y0:y1, x0:x1]
+    if part.size:
+        mask = np.zeros(part.shape, np.uint8)
+        shape = np.rint((lips - (box[0] + x0, box[1] + y0)) * 16).astype(np.int32)
+        cv2.fillPoly(mask, [cv2.convexHull(shape)], 255, shift=4)
+        away = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
+        depth = np.clip((RING * width - away) / (SOFT * width), 0, 1)
+        part[:] = depth * depth * (3 - 2 * depth)
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if not len(rows):
         return alpha, (box[0], box[1], box[0] + 2, box[1] + 2)
