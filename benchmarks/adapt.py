@@ -25,12 +25,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lipwright.adapt.learn import AdaptOptions, learn, learn_person
+from lipwright.adapt.learn import learn, learn_person
+from lipwright.adapt.options import AdaptOptions
 from lipwright.adapt.read import Footage, follow
 from lipwright.evaluation.mouth import Mouths, correlation, flicker, lag_curve, read_mouths, sharpness
 from lipwright.evaluation.presenter import _fitted, _save_voice, _scene
 from lipwright.evaluation.sheet import write_picture
-from lipwright.faces.track import FaceTrack, follow_face
+from lipwright.faces.track import follow_face
 from lipwright.media.frames import read_frames
 from lipwright.media.probe import probe_video
 from lipwright.media.samples import read_samples
@@ -120,10 +121,9 @@ def case_of(engine: Engine, clip: Path) -> Case:
 
 def first(footage: Footage, count: int) -> Footage:
     """The first `count` frames of a followed clip."""
-    track = footage.track
-    cuts = tuple(cut for cut in track.cuts if cut < count)
-    short = FaceTrack(track.present[:count], track.points[:count], cuts, track.people, track.bridged)
-    return replace(footage, track=short, times_s=footage.times_s[:count])
+    return replace(
+        footage, track=footage.track.first(count), pts=footage.pts[:count], ticks=footage.ticks[:count]
+    )
 
 
 def sound_of(path: Path) -> NDArray[np.int16]:

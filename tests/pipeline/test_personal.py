@@ -104,3 +104,16 @@ def test_turned_and_odd_sized_video(personal: Engine, other_voice: Path, tmp_pat
 def test_the_released_procedure_has_no_place_for_it(personal: Engine, talk: Learned, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="own frames"):
         personal.sync(talk.clip, talk.clip, tmp_path / "out.mp4", SyncOptions(profile="faithful"))
+
+
+def test_a_face_that_was_followed_before_is_not_followed_again(
+    talk: Learned, personal: Engine, other_voice: Path, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one.mkv", tmp_path / "other.mkv"
+    plain = personal.sync(talk.clip, other_voice, one, LOSSLESS)
+    known = personal.sync(talk.clip, other_voice, other, LOSSLESS, followed=talk.footage.followed(whole=True))
+    assert "track" in plain.timings_s and "track" not in known.timings_s
+    assert (known.face, known.edited) == (plain.face, plain.edited)
+    for a, b in zip(read_frames(one), read_frames(other), strict=True):
+        assert a.pts == b.pts
+        np.testing.assert_array_equal(a.planes[0], b.planes[0])

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.adapt.check import Finding, Material, check_length, check_size, examine
+from lipwright.adapt.options import LONGEST_S, AdaptOptions
 from lipwright.adapt.read import Footage, cut_out, follow
 from lipwright.adapt.resume import Work
 from lipwright.adapt.synchrony import Synchrony, synchrony
@@ -25,6 +26,7 @@ from lipwright.personal.head import learn_head
 from lipwright.personal.library import Library
 from lipwright.personal.measures import OPENING, learn_shape
 from lipwright.personal.seen import look_at
+from lipwright.pipeline.followed import Followed
 from lipwright.pipeline.hear import Hearing
 from lipwright.pipeline.sync import read_voice
 from lipwright.progress import Progress
@@ -35,8 +37,6 @@ from lipwright.weights.personal import is_personal, write_personal
 if TYPE_CHECKING:
     from lipwright.pipeline.engine import Engine
 
-LONGEST_S = 600.0  # of material; more would add nothing to a library of fixed size
-MINUTES = 5.0
 METHOD = (
     "The picture re-uses and warps this person's own frames, chosen by the sound; no network draws it, so it "
     "is not LatentSync's diffusion. The official LatentSync weights remain the way to the best sync."
@@ -46,30 +46,14 @@ CONSENT = "Adapt only to people who agreed to it, and tell viewers that a video 
 
 @dataclass(frozen=True)
 class Learned:
-    """A person. voice: how they open for each kind of sound; None when their clip does not teach it."""
+    """A person. voice: how they open for each kind of sound; None when their clip does not teach it.
+    followed: the face in their clip, so that a job on the same video need not follow it again.
+    """
 
     library: Library
     voice: Personal | None
     material: Material
-
-
-@dataclass(frozen=True)
-class AdaptOptions:
-    """What a user can choose. face: see `follow_face`. minutes: how long to read material at most."""
-
-    name: str | None = None
-    face: int | None = None
-    minutes: float = MINUTES
-    force: bool = False
-
-    def validate(self) -> None:
-        """Raise OptionError at the first value that cannot be used."""
-        if not 0 < self.minutes <= 60:
-            raise OptionError(f"minutes is {self.minutes}, but must be more than 0 and at most 60.")
-        if self.face is not None and self.face < 1:
-            raise OptionError(f"face is {self.face}, but people are counted from 1, from the left.")
-        if self.name is not None and not (0 < len(self.name) <= 64 and self.name.isprintable()):
-            raise OptionError(f"name is {self.name!r}, but must be a short word.")
+    followed: Followed
 
 
 @dataclass
@@ -131,14 +115,14 @@ def learn_person(
     info = probe_video(video)
     name = video.stem if options.name is None else options.name
     report = AdaptReport(str(video), "", name, engine.bundle.name)
-    footage = _followed(engine, info, options, watch, report)
+    footage, whole = _followed(engine, info, options, watch, report)
     report.timings_s["follow"] = round(time.perf_counter() - began, 3)
     if footage.track.prominent > 1 and options.face is None:
         raise MaterialError(
             f"{video} shows {footage.track.prominent} people; say with --face which one to learn, counted "
             "from the left."
         )
-    learned = learn(footage, _hearing(engine, info, report), watch)
+    learned = learn(footage, _hearing(engine, info, report), watch, whole=whole)
     material = learned.material
     report.findings = material.findings
     report.material = material.to_json()
@@ -149,8 +133,8 @@ def learn_person(
     return learned, report
 
 
-def learn(footage: Footage, hearing: Hearing | None, progress: Progress) -> Learned:
-    """What a followed clip teaches. hearing: of its sound; None without one."""
+def learn(footage: Footage, hearing: Hearing | None, progress: Progress, *, whole: bool = False) -> Learned:
+    """What a followed clip teaches. hearing: of its sound, if it has one. whole: it was read to its end."""
     present, rate = footage.track.present, float(footage.info.rate)
     check_length(float(present.sum()) / rate)
     head = learn_head(footage.track.smoothed()[present])
@@ -164,7 +148,8 @@ def learn(footage: Footage, hearing: Hearing | None, progress: Progress) -> Lear
         voice, heard, together = _spoken(hearing, footage.times_s, seen.measures[:, OPENING], rate)
     cuts = cuts_of(shape, seen, frames)
     library = gather(head, shape, seen, cuts, cut_out(footage.info, cuts, progress), heard)
-    return Learned(library, voice, examine(library, seen, rate, together))
+    material = examine(library, seen, rate, together)
+    return Learned(library, voice, material, footage.followed(whole=whole))
 
 
 def _spoken(
@@ -183,13 +168,13 @@ def _spoken(
 
 def _followed(
     engine: "Engine", info: VideoInfo, options: AdaptOptions, progress: Progress, report: AdaptReport
-) -> Footage:
-    """Pass 1, or what an earlier run kept of it."""
+) -> tuple[Footage, bool]:
+    """Pass 1, or what an earlier run kept of it, and whether it is the whole clip."""
     stop = int(LONGEST_S * float(info.rate))
     work = Work.of(info, options.face)
     if (kept := work.load(info)) is not None:
         report.resumed = True
-        return kept
+        return kept, len(kept.track) < stop
     until = time.monotonic() + 60 * options.minutes
     in_time = True
 
@@ -212,7 +197,7 @@ def _followed(
         report.warnings.append(f"Only the first {read_s:.0f} s of the clip were used.")
     if in_time:
         work.save(footage)
-    return footage
+    return footage, in_time and len(footage.track) < stop
 
 
 def _hearing(engine: "Engine", info: VideoInfo, report: AdaptReport) -> Hearing | None:

@@ -13,6 +13,7 @@ from lipwright.media.frames import read_frames, read_order
 from lipwright.media.picture import Frame
 from lipwright.media.probe import VideoInfo
 from lipwright.personal.gather import Cut
+from lipwright.pipeline.followed import Followed
 from lipwright.progress import Progress
 
 CUTTING = "mouths"
@@ -20,11 +21,23 @@ CUTTING = "mouths"
 
 @dataclass(frozen=True)
 class Footage:
-    """A followed clip. times_s: (n,) when each frame starts, from 0."""
+    """A followed clip. pts, ticks: (n,) int64 when each frame starts and how long it lasts by the file's
+    word, in its time base.
+    """
 
     info: VideoInfo
     track: FaceTrack
-    times_s: NDArray[np.float64]
+    pts: NDArray[np.int64]
+    ticks: NDArray[np.int64]
+
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """(n,) when each frame starts, from 0."""
+        return np.asarray((self.pts - self.pts[0]) * float(self.info.time_base), np.float64)
+
+    def followed(self, *, whole: bool) -> Followed:
+        """The same for `Engine.sync`. whole: it was followed to the end of the file."""
+        return Followed(self.info.path, self.track, self.pts, self.ticks, whole)
 
 
 def follow(
@@ -39,19 +52,19 @@ def follow(
 
     Raises NoFaceError, MediaError, Cancelled.
     """
-    times: list[float] = []
+    times: list[tuple[int, int]] = []
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
         for frame in read_frames(info.path, stop=stop, info=info):
             if not go_on():
                 return
-            times.append(frame.time_s)
+            times.append((frame.pts, frame.duration))
             yield frame.rgb()
 
     total = None if info.frames_hint is None else min(info.frames_hint, stop)
     track = follow_face(pictures(), reader, progress=progress, total=total, face=face)
-    found = np.asarray(times)
-    return Footage(info, track, found - found[0])
+    found = np.asarray(times, np.int64)
+    return Footage(info, track, found[:, 0], found[:, 1])
 
 
 def cut_out(info: VideoInfo, cuts: list[Cut], progress: Progress) -> Iterator[NDArray[np.uint8]]:

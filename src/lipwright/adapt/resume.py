@@ -18,7 +18,7 @@ from lipwright.faces.track import FaceTrack
 from lipwright.media.probe import VideoInfo
 from lipwright.weights.fetch import cache_folder
 
-VERSION = 1
+VERSION = 2
 KEPT_S = 7 * 24 * 3600.0  # older work is thrown away
 
 
@@ -48,7 +48,7 @@ class Work:
                     counts[1],
                     counts[2],
                 )
-                return Footage(info, track, kept["times_s"])
+                return Footage(info, track, kept["pts"], kept["ticks"])
         except (OSError, KeyError, ValueError, zipfile.BadZipFile):
             return None
 
@@ -67,7 +67,8 @@ class Work:
                         points=track.points,
                         cuts=np.asarray(track.cuts, np.int64),
                         counts=np.array([track.people, track.bridged, track.prominent]),
-                        times_s=footage.times_s,
+                        pts=footage.pts,
+                        ticks=footage.ticks,
                     )
                 os.replace(name, self._file)
             finally:

@@ -14,6 +14,7 @@ from lipwright.progress import Progress
 
 if TYPE_CHECKING:
     from lipwright.pipeline.engine import Engine
+    from lipwright.pipeline.followed import Followed
 
 
 def sync(
@@ -42,11 +43,12 @@ def sync(
         engine = Engine.load(model, device=options.device, dtype=options.dtype)
         progress = Progress(listener, cancel)
         wishes: list[str] = []
+        followed = None
         if adapt:
             check_output(out, force=options.force)
             probe_audio(audio)
-            engine, wishes = _adapted(engine, video, options, progress)
-        done = engine.sync(video, audio, out, options, progress)
+            engine, wishes, followed = _adapted(engine, video, options, progress)
+        done = engine.sync(video, audio, out, options, progress, followed=followed)
         done.warnings[:0] = wishes
     for warning in done.warnings:
         print(f"lipwright: {warning}", file=sys.stderr)
@@ -57,13 +59,15 @@ def sync(
 
 def _adapted(
     engine: "Engine", video: Path, options: SyncOptions, progress: Progress
-) -> tuple["Engine", list[str]]:
-    """The engine with the person of the video, and what the material lacks."""
-    from lipwright.adapt.learn import AdaptOptions, learn_person
+) -> tuple["Engine", list[str], "Followed"]:
+    """The engine with the person of the video, what the material lacks, and their face in it."""
+    from lipwright.adapt.learn import learn_person
+    from lipwright.adapt.options import AdaptOptions
 
     learned, told = learn_person(engine, video, AdaptOptions(face=options.face), progress)
     missing = [finding.sentence for finding in told.findings if not finding.good]
-    return engine.adapted(learned.library, learned.voice, told.name), [*told.warnings, *missing]
+    adapted = engine.adapted(learned.library, learned.voice, told.name)
+    return adapted, [*told.warnings, *missing], learned.followed
 
 
 def write_report(text: str, place: Path, *, force: bool) -> None:

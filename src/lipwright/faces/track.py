@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -47,6 +47,11 @@ class FaceTrack:
 
     def __len__(self) -> int:
         return len(self.present)
+
+    def first(self, count: int) -> "FaceTrack":
+        """The track of the first `count` frames; people and bridged frames as counted over all."""
+        cuts = tuple(cut for cut in self.cuts if cut < count)
+        return replace(self, present=self.present[:count], points=self.points[:count], cuts=cuts)
 
     def runs(self) -> list[tuple[int, int]]:
         """(start, stop) of each stretch of frames with the face and without a cut inside."""

@@ -25,6 +25,7 @@ from lipwright.models.listener import Listener
 from lipwright.models.unet import UNet3D
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.personal.library import Library
+from lipwright.pipeline.followed import Followed
 from lipwright.pipeline.hear import Hearing
 from lipwright.pipeline.report import Report
 from lipwright.progress import Progress
@@ -129,9 +130,12 @@ class Engine:
         out: Path | str,
         options: SyncOptions | None = None,
         progress: Progress | None = None,
+        *,
+        followed: Followed | None = None,
     ) -> Report:
         """Write `out`: the video with its mouth speaking the audio. Returns what was done.
 
+        followed: the face in this video, where it was followed before (see `learn_person`).
         Raises InputError (its kinds: media, face, option, output) for input that cannot be used, Cancelled
         when the progress was cancelled; in both cases nothing is left behind.
         """
@@ -144,6 +148,7 @@ class Engine:
             Path(out),
             SyncOptions() if options is None else options,
             Progress() if progress is None else progress,
+            followed,
         )
 
     def faces(self, progress: Progress | None = None) -> FaceReader:

@@ -26,6 +26,7 @@ from lipwright.media.samples import read_samples
 from lipwright.media.timeline import Timeline
 from lipwright.media.write import Writer, open_writer
 from lipwright.options import SyncOptions
+from lipwright.pipeline.followed import Followed
 from lipwright.pipeline.items import Item
 from lipwright.pipeline.paste import EditedRanges
 from lipwright.pipeline.personal import Personal
@@ -52,7 +53,13 @@ OWN_FRAMES = "the person's own frames, chosen by the sound and warped; no networ
 
 
 def sync(
-    engine: "Engine", video: Path, audio: Path, out: Path, options: SyncOptions, progress: Progress
+    engine: "Engine",
+    video: Path,
+    audio: Path,
+    out: Path,
+    options: SyncOptions,
+    progress: Progress,
+    followed: Followed | None = None,
 ) -> Report:
     """See Engine.sync."""
     began = time.perf_counter()
@@ -66,7 +73,7 @@ def sync(
     profile = profile_of(options, engine.bundle, engine.library)
     job = _Job(engine, info, options, profile, progress, report)
     samples = read_voice(audio, salvage=options.force, warn=job.warn)
-    track, pts, last_ticks = job.follow(profile.lasts(len(samples)))
+    track, pts, last_ticks = job.follow(profile.lasts(len(samples)), followed)
     timeline = profile.timeline(pts, info, last_ticks, len(samples))
     windows = profile.windows(track)
     written = profile.written(info)
@@ -158,16 +165,35 @@ class _Job:
         self.report = report
         self.clock = StageClock()
 
-    def follow(self, sound_s: Fraction) -> tuple[FaceTrack, list[int], int]:
+    def follow(self, sound_s: Fraction, followed: Followed | None = None) -> tuple[FaceTrack, list[int], int]:
         """Pass 1: the face, the frames' times, and the last one's duration in ticks.
 
-        Reads no further than the sound lasts. A file that breaks half way is an error, unless `force` asks
-        for what was good before it; the report then says where it broke.
+        Reads no further than the sound lasts, and nothing where `followed` knows the face already. A file
+        that breaks half way is an error, unless `force` asks for what was good before it; the report then
+        says where it broke.
         """
+        ends_s = float(sound_s) + LOOK_AHEAD / float(self.info.rate)
+        known = None
+        if followed is not None and self.options.faces != "insightface":
+            known = followed.until(ends_s, self.info.time_base)
+        if known is None:
+            track, pts, last_ticks = self._follow(ends_s)
+        else:
+            track, pts, last_ticks = known.track, known.pts.tolist(), int(known.ticks[-1])
+        if self.options.gap == "error" and not track.present.all():
+            first = int(np.flatnonzero(~track.present)[0])
+            at_s = float((pts[first] - pts[0]) * self.info.time_base)
+            raise NoFaceError(
+                f"{self.info.path} shows no face at {at_s:.2f} s (frame {first}); use --gap pass to leave "
+                "such frames as they are."
+            )
+        self.report.face = track.report()
+        return track, pts, last_ticks
+
+    def _follow(self, ends_s: float) -> tuple[FaceTrack, list[int], int]:
         find = self._finder()
         pts: list[int] = []
         last_ticks = self.info.frame_ticks
-        ends_s = float(sound_s) + LOOK_AHEAD / float(self.info.rate)
 
         def pictures() -> Iterator[NDArray[np.uint8]]:
             nonlocal last_ticks
@@ -192,14 +218,6 @@ class _Job:
                 ) from error
         decode = self.clock.seconds.get("decode to track", 0.0)
         self.clock.seconds["track"] -= decode
-        if self.options.gap == "error" and not track.present.all():
-            first = int(np.flatnonzero(~track.present)[0])
-            at_s = float((pts[first] - pts[0]) * self.info.time_base)
-            raise NoFaceError(
-                f"{self.info.path} shows no face at {at_s:.2f} s (frame {first}); use --gap pass to leave "
-                "such frames as they are."
-            )
-        self.report.face = track.report()
         return track, pts, last_ticks
 
     def _finder(self) -> Callable[..., FaceTrack]:
