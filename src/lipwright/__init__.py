@@ -7,8 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lipwright.adapt.learn import AdaptOptions as AdaptOptions
     from lipwright.adapt.learn import adapt_person as adapt_person
+    from lipwright.adapt.options import AdaptOptions as AdaptOptions
     from lipwright.errors import Cancelled as Cancelled
     from lipwright.errors import InputError as InputError
     from lipwright.errors import LipwrightError as LipwrightError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AdaptOptions": "lipwright.adapt.learn",
+    "AdaptOptions": "lipwright.adapt.options",
     "Cancelled": "lipwright.errors",
     "Engine": "lipwright.pipeline.engine",
     "InputError": "lipwright.errors",

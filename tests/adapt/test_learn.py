@@ -10,7 +10,8 @@ import pytest
 
 import person
 import tiny
-from lipwright.adapt.learn import AdaptOptions, adapt_person, learn_person
+from lipwright.adapt.learn import adapt_person, learn_person
+from lipwright.adapt.options import AdaptOptions
 from lipwright.adapt.resume import Work
 from lipwright.errors import Cancelled, MaterialError, MediaError, NoFaceError, OptionError, OutputError
 from lipwright.media.write import save_clip

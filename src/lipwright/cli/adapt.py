@@ -42,7 +42,8 @@ def adapt(
     if report is not None:
         check_report_place(report, (video, out), force=force)
     with cancel_on_interrupt() as cancel, progress_listener() as listener:
-        from lipwright.adapt.learn import AdaptOptions, adapt_person, check_place
+        from lipwright.adapt.learn import adapt_person, check_place
+        from lipwright.adapt.options import AdaptOptions
         from lipwright.pipeline.engine import Engine
 
         options = AdaptOptions(name=name, face=face, minutes=minutes, force=force)
