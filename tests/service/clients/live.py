@@ -62,17 +62,24 @@ class Live:
         )
         return done.stdout.strip()
 
-    @contextmanager
-    def recorded(self) -> Iterator[list[str]]:
-        """The calls made in the block, in order and once each: `GET /api/v3/predictions/{id}/result 200`."""
-        start = self.server.log.stat().st_size
-        calls: list[str] = []
-        yield calls
-        # A line is written after its answer was sent; one more request says when all are there.
+    def _all_written(self) -> str:
+        """Wait until the calls so far are in the log. A line is written after its answer was sent; one more
+        request, whose path is returned, says when all are there.
+        """
         mark = f"/{uuid4().hex}/"
         with suppress(urllib.error.HTTPError):
             urllib.request.urlopen(self.url + mark)
-        until("the log", lambda: mark.encode() in self.server.log.read_bytes()[start:])
+        until("the log", lambda: mark.encode() in self.server.log.read_bytes())
+        return mark
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[str]]:
+        """The calls made in the block, in order and once each: `GET /api/v3/predictions/{id}/result 200`."""
+        self._all_written()
+        start = self.server.log.stat().st_size
+        calls: list[str] = []
+        yield calls
+        mark = self._all_written()
         for line in self.server.log.read_bytes()[start:].decode().splitlines():
             said = json.loads(line) if line.startswith("{") else {}
             if said.get("event") == "request" and said["path"] not in ("/healthz", mark):
