@@ -22,7 +22,7 @@ class Taste:
     that stands open is worse than a wide one that is less wide.
     """
 
-    opening: float = 20.0
+    opening: float = 17.0
     opening_floor: float = 0.12  # of the usual mouth width times a third: below it all openings are alike
     width: float = 2.5
     smile: float = 1.0

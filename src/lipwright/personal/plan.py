@@ -19,11 +19,12 @@ SHARES = (
     0.5,
     0.25,
 )  # of the frame before (carried on), the frame itself, the frame after (traced back)
-ALIKE = 0.8  # two mouths are mixed when they look less different than this, in usual differences
+ALIKE = 1.4  # two mouths are mixed when they look less different than this, in usual differences
 OPENS = (0.62, 1.4)  # how far a shown opening is pulled, as a ratio; further, teeth would be seen to stretch
 OPENS_PX = 0.035  # and as a distance, in mouth widths
 TURNS = 1.5  # how much of another pose is made good by moving points, in usual movements
-STEADY = np.array([0.06, 0.24, 0.4, 0.24, 0.06])  # smoothing of what the choice of frames adds to the motion
+STEADY = np.array([0.03, 0.07, 0.12, 0.18, 0.2, 0.18, 0.12, 0.07, 0.03])
+"""Smoothing of what the choice of frames adds to the motion."""
 LOWER_LIP = 5  # the middle of the lower edge among the outer lips
 RIGID = 0.75  # share of the lower lip's way that the chin goes; the rest is the lip's own
 _SIDE = (0.05, 0.16, 0.32, 0.5, 0.68, 0.83, 0.94, 1.0)

@@ -16,7 +16,9 @@ Floats = NDArray[np.float32]
 
 SILENT_DB, SPOKEN_DB = -38.0, -30.0  # below the loud parts; between the two the mouth closes gradually
 PRESSED, FREE = 0.75, 0.45  # of lip press: closed for p, b and m; not concerned
-SOFTENED = np.array([0.25, 0.5, 0.25])  # of what is heard, frame to frame
+SOFTENED = np.array([0.11, 0.21, 0.36, 0.21, 0.11])
+"""Of what is heard, frame to frame: with less of it lips flicker more than in the clip, and p, b and m are
+closed no better."""
 SLOW_S = 1.0  # a smile that comes and goes slower than this belongs to the head, not to the words
 QUANTILES = np.linspace(0, 100, 101)
 FASTEST = 97  # percentile of the person's own speed of opening that new motion may reach
@@ -98,7 +100,8 @@ def limited(values: Floats, step: float) -> Floats:
 
 def soften(values: Floats) -> Floats:
     """Values under SOFTENED."""
-    return np.asarray(np.convolve(np.pad(values, 1, mode="edge"), SOFTENED, "valid"), np.float32)
+    padded = np.pad(values, len(SOFTENED) // 2, mode="edge")
+    return np.asarray(np.convolve(padded, SOFTENED, "valid"), np.float32)
 
 
 def averaged(values: Floats, count: int) -> Floats:
