@@ -44,7 +44,7 @@ from lipwright.personal.measures import OPENING, SMILE
 from lipwright.personal.plan import plan_mouths
 from lipwright.personal.render import area, render
 from lipwright.personal.seen import Seen, look_at
-from lipwright.personal.wish import Heard, wishes
+from lipwright.personal.wish import FREE, PRESSED, SPOKEN_DB, Heard, wishes
 from lipwright.pipeline.engine import Engine
 from lipwright.progress import Progress
 from lipwright.speech.personal import Personal
@@ -55,6 +55,7 @@ RATE_HZ = 16_000
 HELD_OUT = 0.25
 SILENCE_SHARE = 0.3  # of the held-out part
 LAGS = 6
+AS_OPEN = 7  # true frames that a mouth's sharpness is compared with
 
 
 @dataclass
@@ -140,7 +141,7 @@ def measured(
     own, smile = case.seen.measures, case.seen.measures[:, SMILE]
     found: dict[str, Any] = {"frames": count, "library": len(case.library)}
 
-    def drive(name: str, wished: Floats) -> tuple[Pictures, Mouths]:
+    def drive(name: str, wished: Floats, heard: Heard | None = None) -> tuple[Pictures, Mouths]:
         began = time.process_time()
         frames, chosen = painted(case.library, case.frames, case.seen, wished)
         spent = (time.process_time() - began) / count
@@ -154,8 +155,11 @@ def measured(
                 sharpness(mouths.grey, truth.box) / shown_sharpness(case, chosen, truth.box)
             ),
             "sharpness": rounded(sharpness(mouths.grey, truth.box) / sharpness(truth.grey, truth.box)),
+            "sharpness_as_open": rounded(sharpness_as_open(mouths, truth)),
             "flicker": rounded(flicker(mouths.grey, truth.box) / flicker(truth.grey, truth.box)),
         }
+        if heard is not None:
+            found[name]["closures"] = closures(mouths.aperture, heard)
         return frames, mouths
 
     def against_truth(frames: Pictures, mouths: Mouths) -> dict[str, float]:
@@ -164,15 +168,15 @@ def measured(
 
     frames, mouths = drive("measured", own)
     found["measured"] |= against_truth(frames, mouths)
-    frames, mouths = drive("own sound", wishes(case.library, case.heard, smile, case.rate))
+    frames, mouths = drive("own sound", wishes(case.library, case.heard, smile, case.rate), case.heard)
     found["own sound"] |= against_truth(frames, mouths)
+    found["own sound"]["closures of the true mouth"] = closures(truth.aperture, case.heard)
     times = np.arange(count) / case.rate
     for voice in voices:
         samples, quiet = with_silence(sound_of(voice), count / case.rate)
-        wished = wishes(
-            case.library, engine.hearing(samples).at(times.tolist(), case.voice), smile, case.rate
-        )
-        frames, mouths = drive(voice.stem, wished)
+        heard = engine.hearing(samples).at(times.tolist(), case.voice)
+        wished = wishes(case.library, heard, smile, case.rate)
+        frames, mouths = drive(voice.stem, wished, heard)
         curve = lag_curve(mouths.aperture, wished[:, OPENING], LAGS)
         silent = (times > quiet[0] + 0.2) & (times < quiet[1] - 0.2)
         found[voice.stem] |= {
@@ -202,6 +206,34 @@ def shown_sharpness(case: Case, chosen: NDArray[np.int32], box: Floats) -> float
         greys.append(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32))
         boxes.append((x - width / 2, y - height * 0.36, x + width / 2, y + height * 0.64))
     return sharpness(np.stack(greys), np.asarray(boxes, np.float32))
+
+
+def sharpness_as_open(mouths: Mouths, truth: Mouths) -> float:
+    """Sharpness over that of those true frames whose mouths are about as open: teeth have edges, closed lips
+    have none, so a voice that opens less makes a mouth less sharp than a laugh without anything being lost.
+    """
+    both = np.zeros((len(mouths.aperture), 2))
+    for index, opening in enumerate(mouths.aperture):
+        alike = np.argsort(np.abs(truth.aperture - opening))[:AS_OPEN]
+        true = np.mean([sharpness(truth.grey[k : k + 1], truth.box[k : k + 1]) for k in alike])
+        shown = sharpness(mouths.grey[index : index + 1], truth.box[index : index + 1])
+        both[index] = shown, true
+    shown_sum, true_sum = np.nansum(both, axis=0)
+    return float(shown_sum / true_sum)
+
+
+def closures(aperture: Floats, heard: Heard) -> dict[str, float]:
+    """Openings where lips are heard to press on each other (p, b, m: the peaks of press in speech), the
+    smallest within a frame, against the median of all other spoken frames.
+    """
+    press, said = heard.press, heard.level_db > SPOKEN_DB
+    padded = np.pad(press, 1, constant_values=-1)
+    peak = said & (press >= PRESSED) & (press >= padded[:-2]) & (press > padded[2:])
+    near = np.convolve(press >= FREE, np.ones(3), "same") > 0
+    found = [float(np.nanmin(aperture[max(0, k - 1) : k + 2])) for k in np.flatnonzero(peak)]
+    rest = aperture[said & ~near]
+    middle = float(np.median(found)) if found else float("nan")
+    return {"count": len(found), "opening": rounded(middle), "rest": rounded(float(np.nanmedian(rest)))}
 
 
 def with_silence(samples: NDArray[np.int16], seconds: float) -> tuple[NDArray[np.int16], tuple[float, float]]:
