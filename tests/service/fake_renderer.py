@@ -5,6 +5,7 @@ whether to stop, as a denoising step does. Some seeds misbehave. Each render is 
 LIPWRIGHT_FAKE_LOG.
 """
 
+import json
 import os
 import signal
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lipwright.errors import NoFaceError
+from lipwright.errors import MaterialError, NoFaceError
 from lipwright.media.write import save_clip
 from lipwright.progress import Progress
 from lipwright.service import faults
@@ -28,7 +29,9 @@ KILLS_WORKER = 13
 BREAKS = 14
 NO_FACE = 404
 DEAF = 99
-"""Seeds: the worker dies, an error that is a bug, no face, and a step that never asks."""
+TOO_BLURRED = "blurred"
+"""Seeds: the worker dies, an error that is a bug, no face, and a step that never asks. The name of a bundle
+whose clip cannot be learned from."""
 
 
 def render(job: RenderJob, progress: Progress) -> Rendered:
@@ -53,9 +56,29 @@ def render(job: RenderJob, progress: Progress) -> Rendered:
                 raise ZeroDivisionError("on purpose")
         time.sleep(step_s)
         progress.advance("paint")
-    Path(job.out).write_bytes(clip())
-    Path(job.report).write_text('{"frames": 25}\n')
+    if job.adapt:
+        learn(job)
+    else:
+        Path(job.out).write_bytes(clip())
+    Path(job.report).write_text(json.dumps({"frames": 25, "model": model_of(job)}) + "\n")
     return Rendered(output_s=SECONDS)
+
+
+def learn(job: RenderJob) -> None:
+    """Make something that looks like a personal bundle."""
+    if job.options["name"] == TOO_BLURRED:
+        raise MaterialError(f"{job.video} is too blurred; use a sharper clip (see --face).")
+    folder = Path(job.out)
+    folder.mkdir()
+    (folder / "person.safetensors").write_bytes(b"numbers")
+    (folder / "model.json").write_text(json.dumps({"name": job.options["name"], "base": job.bundle}))
+
+
+def model_of(job: RenderJob) -> str:
+    """What a real report names: a personal bundle by its own name, read from its files."""
+    if job.person is None:
+        return job.bundle
+    return str(json.loads((Path(job.person) / "model.json").read_text())["name"])
 
 
 def note(prediction_id: str) -> None:

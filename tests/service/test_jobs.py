@@ -1,13 +1,14 @@
 """The bodies of the workflows: what ends a job how, and that running them again changes nothing."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from lipwright.service import dispatch, predictions
+from lipwright.service import bundles, dispatch, predictions
 from lipwright.service import jobs as module
 from lipwright.service import tables as t
 from lipwright.service.channel import Rendered, RenderJob
@@ -48,6 +49,7 @@ class Pool:
     def __init__(self) -> None:
         self.orders: list[Exception] = []
         self.renders = 0
+        self.job: RenderJob | None = None
         self.nsfw: tuple[bool, ...] = ()
         self.meanwhile: Callable[[ShouldStop, OnProgress], None] = lambda _stop, _progress: None
 
@@ -60,10 +62,15 @@ class Pool:
     def render(self, job: RenderJob, should_stop: ShouldStop, on_progress: OnProgress) -> Rendered:
         """See GpuPool."""
         self.renders += 1
+        self.job = job
         self.meanwhile(should_stop, on_progress)
         if self.orders:
             raise self.orders.pop(0)
-        Path(job.out).write_bytes(b"video")
+        if job.adapt:
+            Path(job.out).mkdir()
+            (Path(job.out) / "model.json").write_bytes(b"about")
+        else:
+            Path(job.out).write_bytes(b"video")
         Path(job.report).write_text("{}")
         return Rendered(7.5, 1234, self.nsfw)
 
@@ -274,3 +281,72 @@ def test_a_finding_blocks_where_it_is_set(
     row = desk.row(id)
     assert row.status == status
     assert (row.code, row.nsfw) == ((CODE_MODERATION, ()) if nsfw == "block" else (0, (True,)))
+
+
+def learning(desk: Desk) -> str:
+    """An adapt job that waits for its render."""
+    return desk.begun(
+        kind=predictions.ADAPT, options={"name": "Ann"}, input={"video": "https://example.com/v"}
+    )
+
+
+def test_an_adapt_job_makes_a_bundle_of_its_key(desk: Desk) -> None:
+    """Owned from the transaction on that completes and charges the job; run again, nothing more happens."""
+    id = learning(desk)
+    for _ in range(2):
+        desk.jobs.render(id)
+    row = desk.row(id)
+    assert (row.status, row.outputs, row.output_s) == (predictions.COMPLETED, (), 7.5)
+    assert desk.order(id) == ("settled", row.cost_micro)
+    assert desk.pool.job is not None
+    assert desk.pool.job.adapt and desk.pool.job.options == {"name": "Ann", "minutes": 5.0}
+    with desk.engine.connect() as conn:
+        (made,) = bundles.of_key(conn, row.key_id)
+    assert (made.id, made.name, made.base, made.size) == (id, "Ann", "tiny", 5)
+    assert sorted(each.key for each in desk.storage.list()) == [
+        f"bundles/{id}/model.json",
+        f"outputs/{id}/report.json",
+    ]
+
+
+def test_a_kill_while_a_bundle_is_published_leaves_one_bundle(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not learned again, and nobody sees it half done."""
+    id = learning(desk)
+    with monkeypatch.context() as broken:
+        broken.setattr(predictions, "complete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            desk.jobs.render(id)
+    with desk.engine.connect() as conn:
+        assert bundles.of_key(conn, desk.row(id).key_id) == []
+    desk.jobs.render(id)
+    with desk.engine.connect() as conn:
+        assert [each.id for each in bundles.of_key(conn, desk.row(id).key_id)] == [id]
+    assert desk.pool.renders == 1
+
+
+def test_a_cancelled_adapt_job_leaves_nothing(desk: Desk) -> None:
+    """Neither files nor a bundle, also when it was learned all the same."""
+    id = learning(desk)
+
+    def cancel(_stop: ShouldStop, _progress: OnProgress) -> None:
+        JobQueue(desk.engine, desk.settings).cancel(id)
+
+    desk.pool.meanwhile = cancel
+    desk.jobs.render(id)
+    assert desk.row(id).status == predictions.CANCELLED
+    assert list(desk.storage.list()) == []
+    with desk.engine.connect() as conn:
+        assert bundles.of_key(conn, desk.row(id).key_id) == []
+
+
+def test_clips_have_a_price_of_their_own(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the setting that of outputs: see above."""
+    dear = desk.settings.model_copy(update={"adapt_price_unit_usd": Decimal("0.5")})
+    monkeypatch.setattr(desk.jobs, "_settings", dear)
+    id, plain = learning(desk), desk.begun()
+    desk.jobs.render(id)
+    desk.jobs.render(plain)
+    assert desk.row(id).cost_micro == 800_000  # 7.5 s: 8 s in units of 5 s
+    assert desk.row(plain).cost_micro == 240_000

@@ -3,12 +3,14 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
-from lipwright.service import billing, files, predictions
+from lipwright.service import billing, bundles, files, keys, predictions
 from lipwright.service import tables as t
+from lipwright.service.bundles import PersonalBundle
 from lipwright.service.db import now_us, transaction
 from lipwright.service.errors import StorageError
 from lipwright.service.keys import Key
@@ -204,3 +206,56 @@ def test_an_empty_server_has_nothing_to_sweep(
     database: sa.Engine, settings: Settings, storage: LocalStorage, tmp_path: Path
 ) -> None:
     assert sweep(database, storage, settings, now_us()) == NOTHING
+
+
+def bundle(engine: sa.Engine, storage: LocalStorage, key: Key, age_days: float = 0) -> str:
+    """Id of a personal bundle that was made some days ago."""
+    id = uuid4().hex
+    put(storage, f"bundles/{id}/model.json", age_days)
+    made = PersonalBundle(id, key.id, "somebody", "tiny", 1, now_us() - round(age_days * DAY_US))
+    with transaction(engine) as conn:
+        bundles.insert(conn, made)
+    return id
+
+
+def stored_bundles(storage: LocalStorage) -> set[str]:
+    """Ids of the bundles that have files."""
+    return {each.key.split("/")[1] for each in storage.list("bundles")}
+
+
+def test_personal_bundles_are_kept_until_they_are_deleted(
+    database: sa.Engine, storage: LocalStorage, settings: Settings, key: Key
+) -> None:
+    """Unless the setting says for how long; then only the old one goes."""
+    old, new = bundle(database, storage, key, 400), bundle(database, storage, key)
+    assert sweep(database, storage, settings, now_us()) == NOTHING
+    assert stored_bundles(storage) == {old, new}
+    short = settings.model_copy(update={"bundle_retention_days": 30.0})
+    assert sweep(database, storage, short, now_us()) == replace(NOTHING, bundles=1)
+    assert stored_bundles(storage) == {new}
+    with database.connect() as conn:
+        assert [each.id for each in bundles.of_key(conn, key.id)] == [new]
+
+
+def test_personal_bundles_of_a_revoked_key_go_with_its_predictions(
+    database: sa.Engine, storage: LocalStorage, settings: Settings, key: Key
+) -> None:
+    """Nobody could delete them any more."""
+    bundle(database, storage, key)
+    with transaction(database) as conn:
+        keys.revoke(conn, key.name)
+    assert sweep(database, storage, settings, now_us()) == NOTHING
+    later = now_us() + settings.retention_us + DAY_US
+    assert sweep(database, storage, settings, later) == replace(NOTHING, bundles=1)
+    assert stored_bundles(storage) == set()
+
+
+def test_files_of_a_bundle_that_nobody_has_are_removed(
+    database: sa.Engine, storage: LocalStorage, settings: Settings, key: Key
+) -> None:
+    """A day after they were written, unless the job that makes them still runs."""
+    making = running(database, key, kind=predictions.ADAPT).id
+    for id, age_days in ((making, 2), ("a" * 32, 2), ("b" * 32, 0)):
+        put(storage, f"bundles/{id}/model.json", age_days)
+    assert sweep(database, storage, settings, now_us()) == replace(NOTHING, bundles=1)
+    assert stored_bundles(storage) == {making, "b" * 32}

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from lipwright.service import playground
 from lipwright.service.api import account, health, models, predictions, reference, uploads
+from lipwright.service.api.adapting import adapt_schema
 from lipwright.service.api.adopting import clear_incoming
 from lipwright.service.api.describe import SECURITY_SCHEMES, answers, call, header, query
 from lipwright.service.api.envelope import install
@@ -20,8 +21,8 @@ from lipwright.service.api.health import StorageCheck
 from lipwright.service.api.observe import Observer
 from lipwright.service.api.schemas import Prediction
 from lipwright.service.api.state import Service
-from lipwright.service.api.submission import MODELS, input_schema
-from lipwright.service.api.submit import submit, unknown_model
+from lipwright.service.api.submission import ADAPT_MODEL, MODELS, input_schema
+from lipwright.service.api.submit import submit, submit_elsewhere
 from lipwright.service.api.uploads import put_file
 from lipwright.service.settings import Settings
 
@@ -94,8 +95,7 @@ def _api(settings: Settings) -> APIRouter:
     api = APIRouter()
     for part in (predictions, uploads, account, models):
         api.include_router(part.router)
-    extra = call(
-        input_schema(settings),
+    parameters = (
         query("webhook", {"type": "string"}, "URL that is sent the finished prediction."),
         header(
             "Idempotency-Key",
@@ -103,7 +103,8 @@ def _api(settings: Settings) -> APIRouter:
             "Makes repeating safe: the same key and body give the prediction of the first time.",
         ),
     )
-    for model in MODELS:
+    schemas = {model: input_schema(settings) for model in MODELS} | {ADAPT_MODEL: adapt_schema(settings)}
+    for model, schema in schemas.items():
         api.add_api_route(
             f"/{model}",
             submit,
@@ -111,9 +112,9 @@ def _api(settings: Settings) -> APIRouter:
             tags=["predictions"],
             summary=f"Submit to {model}",
             responses=answers(Prediction, 400, 402, 404, 409, 413, 429),
-            openapi_extra=extra,
+            openapi_extra=call(schema, *parameters),
         )
-    api.add_api_route("/{model_id:path}", unknown_model, methods=["POST"], include_in_schema=False)
+    api.add_api_route("/{model_id:path}", submit_elsewhere, methods=["POST"], include_in_schema=False)
     return api
 
 

@@ -36,11 +36,15 @@ class RenderJob:
     video: str
     audio: str
     out: str
-    """Where the video goes, an .mp4 that does not exist yet."""
+    """Where the video goes, an .mp4 that does not exist yet, or a personal bundle, a folder that does not."""
     report: str
     """Where the report goes, as JSON."""
     options: dict[str, Any]
-    """Options of the job by their names in options.py."""
+    """Options of the job by their names in options.py, of an adapt job in adapt/options.py."""
+    adapt: bool = False
+    """Whether to learn the person in the video: then there is no audio, and `out` is the bundle's folder."""
+    person: str | None = None
+    """The folder of a personal bundle, when `bundle` is the id of one."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Rendered:
     """What a worker made."""
 
     output_s: float
-    """Seconds of the output video."""
+    """Seconds of the output video, or of the clip that was learned from."""
     inference_ms: int = 0
     """Milliseconds that the renderer took."""
     nsfw: tuple[bool, ...] = ()

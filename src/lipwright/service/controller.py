@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 import sqlalchemy as sa
 from dbos import DBOSClient
 
-from lipwright.service import dispatch, logs, metrics, sentinel, workflows
+from lipwright.service import bundles, dispatch, logs, metrics, sentinel, workflows
 from lipwright.service.db import now_us, open_database
 from lipwright.service.dispatch import Dispatcher
 from lipwright.service.errors import DatabaseError, StorageError
@@ -26,6 +27,7 @@ from lipwright.service.logs import log
 from lipwright.service.migrate import check_schema
 from lipwright.service.outbox import Sender
 from lipwright.service.pool import LocalPool, plan_slots
+from lipwright.service.predictions import Prediction
 from lipwright.service.preparing import Preparer
 from lipwright.service.reconcile import Reconciler
 from lipwright.service.retention import sweep
@@ -100,7 +102,11 @@ class Controller:
         pool.start()
         metrics.SLOTS.set(pool.slots)
         storage = open_storage(settings)
-        preparer = Preparer(engine, settings, Inputs(engine, settings, storage))
+
+        def bring_person(prediction: Prediction, target: Path) -> None:
+            bundles.fetch(engine, storage, prediction.bundle, prediction.key_id, target)
+
+        preparer = Preparer(engine, settings, Inputs(engine, settings, storage), bring_person)
         jobs = Jobs(engine, settings, storage, pool, preparer, self._wake.set)
         workflows.register(jobs, workflows.abandon)
         workflows.configure(engine)

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 import structlog
 
 from lipwright.errors import Cancelled
-from lipwright.service import dispatch, faults, metrics, predictions
+from lipwright.service import bundles, dispatch, faults, files, metrics, predictions
+from lipwright.service.bundles import PersonalBundle
 from lipwright.service.channel import Rendered, RenderJob
 from lipwright.service.db import now_us, transaction
 from lipwright.service.errors import (
@@ -41,7 +42,11 @@ LOOK_S = 0.25
 """How often a render looks into the database whether it was cancelled, and writes its progress."""
 INTERNAL_SENTENCE = "The server failed while it worked on this; nothing was charged."
 
+FIRST_SHARE = {predictions.SYNC: 0.2, predictions.ADAPT: 0.7}
+"""How much of a job following the face is, as the progress tells it; measured on two cores."""
+
 VIDEO = "video.mp4"
+BUNDLE = "bundle"
 REPORT = "report.json"
 RESULT = "result.json"
 RENDERED = "rendered"
@@ -63,7 +68,6 @@ class Jobs:
         self._settings = settings
         self._storage = storage
         self._pool = pool
-        self._rule = PriceRule.of(settings)
         self._prepare_inputs = prepare
         self._wake = wake
 
@@ -122,29 +126,47 @@ class Jobs:
         if any(rendered.nsfw) and self._settings.nsfw == "block":
             raise ModerationError("The safety check found something in the result that this server blocks.")
         faults.reached(faults.RENDERED)
-        video_key = f"outputs/{prediction.id}/{VIDEO}"
-        report_key = f"outputs/{prediction.id}/{REPORT}"
-        with metrics.timed("publish"):
-            self._storage.publish(made / VIDEO, video_key, "video/mp4")
-            faults.reached(faults.PUBLISH)
-            self._storage.publish(made / REPORT, report_key, "application/json")
+        size = self._publish(prediction, made)
         faults.reached(faults.PUBLISHED)
+        adapted = prediction.kind == predictions.ADAPT
         outcome = Outcome(
-            outputs=(video_key,),
-            report_key=report_key,
+            outputs=() if adapted else (files.output_key(prediction.id, VIDEO),),
+            report_key=files.output_key(prediction.id, REPORT),
             nsfw=rendered.nsfw,
             inference_ms=rendered.inference_ms,
             output_s=rendered.output_s,
         )
+        rule = PriceRule.of(self._settings, adapt=adapted)
         with metrics.timed("settle"), transaction(self._engine) as conn:
-            won = predictions.complete(conn, prediction.id, outcome, self._rule)
+            won = predictions.complete(conn, prediction.id, outcome, rule)
+            if won and adapted:
+                bundles.insert(conn, _bundle(prediction, size))
         faults.reached(faults.SETTLED)
         if won:
             metrics.JOBS.labels(predictions.COMPLETED, 0).inc()
             log().info("completed", output_s=rendered.output_s, inference_ms=rendered.inference_ms)
         elif (now := self._row(prediction.id)) is None or now.status != predictions.COMPLETED:
-            for key in (video_key, report_key):  # cancelled meanwhile: nobody may fetch it
-                self._storage.delete(key)
+            self._withdraw(prediction.id)
+
+    def _publish(self, prediction: Prediction, made: Path) -> int:
+        """Store what was made; the bytes of the result, without the report."""
+        result = made / result_name(prediction)
+        with metrics.timed("publish"):
+            if prediction.kind == predictions.ADAPT:
+                size = bundles.publish(self._storage, prediction.id, result)
+            else:
+                size = result.stat().st_size
+                self._storage.publish(result, files.output_key(prediction.id, VIDEO), "video/mp4")
+            faults.reached(faults.PUBLISH)
+            report_key = files.output_key(prediction.id, REPORT)
+            self._storage.publish(made / REPORT, report_key, "application/json")
+        return size
+
+    def _withdraw(self, prediction_id: str) -> None:
+        """Remove the result of a job that was cancelled meanwhile: nobody may fetch or use it."""
+        for name in (VIDEO, REPORT):
+            self._storage.delete(files.output_key(prediction_id, name))
+        bundles.empty(self._storage, prediction_id)
 
     def _make(self, prediction: Prediction, folder: Path) -> None:
         """Render into `rendered`, on a fresh worker again when one dies. Raises TaskError."""
@@ -158,7 +180,7 @@ class Jobs:
                 rendered = self._pool.render(
                     self._job(prediction, folder, attempt),
                     _Stop(self._engine, prediction.id, self._settings.render_timeout_s),
-                    _ProgressRow(self._engine, prediction.id),
+                    _ProgressRow(self._engine, prediction.id, FIRST_SHARE[prediction.kind]),
                 )
             except WorkerDied as death:
                 self._strike(prediction.id, death)
@@ -190,17 +212,25 @@ class Jobs:
         time.sleep(CRASH_PAUSE_S * crashes)
 
     def _job(self, prediction: Prediction, folder: Path, attempt: Path) -> RenderJob:
-        inputs = self._prepare_inputs(
-            prediction, folder
-        )  # there already; fetched again if the folder was lost
+        # There already; fetched again if the folder was lost.
+        inputs = self._prepare_inputs(prediction, folder)
+        adapted = prediction.kind == predictions.ADAPT
+        options = prediction.options
+        if adapted:
+            options = options | {
+                "name": bundles.name_of(prediction),
+                "minutes": self._settings.adapt_minutes,
+            }
         return RenderJob(
             id=prediction.id,
             bundle=prediction.bundle,
             video=str(inputs.video),
-            audio=str(inputs.audio),
-            out=str(attempt / VIDEO),
+            audio="" if inputs.audio is None else str(inputs.audio),
+            out=str(attempt / result_name(prediction)),
             report=str(attempt / REPORT),
-            options=prediction.options,
+            options=options,
+            adapt=adapted,
+            person=None if inputs.person is None else str(inputs.person),
         )
 
     def _fail(self, prediction_id: str, code: int, sentence: str) -> None:
@@ -222,6 +252,22 @@ class Jobs:
     def _row(self, prediction_id: str) -> Prediction | None:
         with self._engine.connect() as conn:
             return predictions.get(conn, prediction_id)
+
+
+def result_name(prediction: Prediction) -> str:
+    """What the result of a job is called in its folder: a video, or a bundle's folder."""
+    return BUNDLE if prediction.kind == predictions.ADAPT else VIDEO
+
+
+def _bundle(prediction: Prediction, size: int) -> PersonalBundle:
+    return PersonalBundle(
+        id=prediction.id,
+        key_id=prediction.key_id,
+        name=bundles.name_of(prediction),
+        base=prediction.bundle,
+        size=size,
+        created_us=now_us(),
+    )
 
 
 _TIMEOUT = "timeout"
@@ -251,14 +297,13 @@ class _Stop:
 class _ProgressRow:
     """Writes progress to the row, a few times a second and never backwards.
 
-    Following the face is the first part of the whole, painting the mouth the rest.
+    Following the face is the first part of the whole, painting or learning the mouth the rest.
     """
 
-    FIRST_SHARE = 0.2
-
-    def __init__(self, engine: sa.Engine, prediction_id: str) -> None:
+    def __init__(self, engine: sa.Engine, prediction_id: str, first_share: float) -> None:
         self._engine = engine
         self._id = prediction_id
+        self._first_share = first_share
         self._written_us = 0
         self._first: str | None = None
         self._whole = 0.0
@@ -267,9 +312,9 @@ class _ProgressRow:
         if self._first is None:
             self._first = stage
         part = 0.0 if not total else min(1.0, done / total)
-        whole = part * self.FIRST_SHARE
+        whole = part * self._first_share
         if stage != self._first:
-            whole = self.FIRST_SHARE + part * (1 - self.FIRST_SHARE)
+            whole = self._first_share + part * (1 - self._first_share)
         self._whole = max(self._whole, round(whole, 4))
         now = now_us()
         if now - self._written_us < LOOK_S * 1_000_000:

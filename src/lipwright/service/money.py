@@ -33,10 +33,13 @@ class PriceRule:
     cap_s: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "PriceRule":
-        """The rule that the settings state."""
+    def of(cls, settings: Settings, *, adapt: bool = False) -> "PriceRule":
+        """The rule that the settings state for outputs, or for the clips of adapt jobs."""
+        unit = settings.price_unit_usd
+        if adapt and settings.adapt_price_unit_usd is not None:
+            unit = settings.adapt_price_unit_usd
         return cls(
-            unit_micro=int((settings.price_unit_usd * MICRO).to_integral_value()),
+            unit_micro=int((unit * MICRO).to_integral_value()),
             unit_s=settings.price_unit_s,
             minimum_s=settings.price_minimum_s,
             round_s=settings.price_round_s,

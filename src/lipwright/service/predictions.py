@@ -18,6 +18,10 @@ from lipwright.service.db import now_us
 from lipwright.service.errors import CODE_OK, ConflictError, NotFoundError
 from lipwright.service.money import PriceRule
 
+SYNC = "sync"
+ADAPT = "adapt"
+"""Kinds of jobs: a video and a voice to a video; a clip to a personal bundle, which gets the job's id."""
+
 CREATED = "created"
 PROCESSING = "processing"
 COMPLETED = "completed"
@@ -40,12 +44,13 @@ class Prediction:
     bundle: str
     """The model bundle that renders it."""
     kind: str
-    """Which job it is; "sync" is the only one so far."""
+    """SYNC or ADAPT."""
     status: str
     input: dict[str, Any]
     """As on the wire, the fields we know only."""
     options: dict[str, Any]
-    """Options of the job that were given, by their names in options.py."""
+    """Options of the job that were given, by their names in options.py, of an adapt job those of
+    adapt/options.py."""
     webhook_url: str | None
     base64: bool
     """Whether the client asked for outputs in base64."""
@@ -57,12 +62,12 @@ class Prediction:
     error: str = ""
     code: int = CODE_OK
     outputs: tuple[str, ...] = ()
-    """Storage keys."""
+    """Storage keys; none of an adapt job."""
     report_key: str | None = None
     nsfw: tuple[bool, ...] = ()
     inference_ms: int = 0
     output_s: float | None = None
-    """Seconds of the output video, known when completed."""
+    """Seconds of the output video, of an adapt job those of its clip; known when completed."""
     progress: float = 0.0
     """0 to 1."""
     stage: str = ""

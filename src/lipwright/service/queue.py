@@ -7,7 +7,7 @@ a durable workflow in the transaction that changes its state.
 
 import sqlalchemy as sa
 
-from lipwright.service import faults, predictions
+from lipwright.service import bundles, faults, predictions
 from lipwright.service import tables as t
 from lipwright.service.db import transaction
 from lipwright.service.errors import CODE_FAILED, RateLimitError
@@ -29,10 +29,13 @@ class JobQueue:
     def enqueue(self, conn: sa.Connection, prediction: Prediction) -> None:
         """Accept a prediction in the caller's transaction: its row, its reservation, its place in the line.
 
-        It is accepted when that transaction commits. Raises RateLimitError when too many jobs wait,
-        CreditError and ConflictError as `predictions.insert`; then the caller must roll back.
+        It is accepted when that transaction commits. Raises RateLimitError when too many jobs wait
+        or the key has too many personal bundles, CreditError and ConflictError as `predictions.insert`; then
+        the caller must roll back.
         """
         self._check_room(conn, prediction.key_id)
+        if prediction.kind == predictions.ADAPT:
+            bundles.check_room(conn, prediction.key_id, self._settings)
         predictions.insert(conn, prediction)
         faults.reached(faults.SUBMIT)
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from lipwright.service import rates
 from lipwright.service import tables as t
+from lipwright.service.bundles import BUNDLES
 from lipwright.service.db import transaction
 from lipwright.service.errors import StorageError
 from lipwright.service.files import OUTPUTS, UPLOADS
@@ -42,6 +43,8 @@ class Swept:
     """Files of predictions: of old ones, of those that clients deleted, and strays."""
     uploads: int
     work_folders: int
+    bundles: int = 0
+    """Personal bundles, rows or files, that are old or nobody's."""
 
 
 def sweep(engine: sa.Engine, storage: Storage, settings: Settings, now: int) -> Swept:
@@ -53,12 +56,13 @@ def sweep(engine: sa.Engine, storage: Storage, settings: Settings, now: int) -> 
     predictions, outputs = _remove_predictions(engine, storage, before, in_use)
     uploads = _remove_uploads(engine, storage, now, in_use)
     strays = _remove_strays(engine, storage, before - DAY_US)
+    bundles = _remove_bundles(engine, storage, settings, now)
     folders = _remove_work(engine, settings.work, now)
     with transaction(engine) as conn:
         rates.forget_before(conn, now)
     if isinstance(storage, LocalStorage):
         storage.remove_unfinished(now - DAY_US)
-    return Swept(predictions, hidden + outputs + strays, uploads, folders)
+    return Swept(predictions, hidden + outputs + strays, uploads, folders, bundles)
 
 
 def _files_in_use(conn: sa.Connection) -> set[str]:
@@ -135,6 +139,29 @@ def _remove_strays(engine: sa.Engine, storage: Storage, before: int) -> int:
     for key in strays:
         storage.delete(key)
     return len(strays)
+
+
+def _remove_bundles(engine: sa.Engine, storage: Storage, settings: Settings, now: int) -> int:
+    """Personal bundles that are past their time or whose key was revoked so long ago that its predictions are
+    gone, and files without a row: of jobs that were cut off, and of deletions that were.
+    """
+    c = t.bundles.c
+    revoked = sa.select(t.keys.c.id).where(t.keys.c.revoked_us < now - settings.retention_us)
+    past: list[sa.ColumnElement[bool]] = [c.key_id.in_(revoked)]
+    if settings.bundle_retention_us is not None:
+        past.append(c.created_us < now - settings.bundle_retention_us)
+    with transaction(engine) as conn:
+        gone = set(conn.execute(sa.delete(t.bundles).where(sa.or_(*past)).returning(c.id)).scalars())
+    stored = {each.key.split("/")[1]: each.modified_us for each in storage.list(BUNDLES)}
+    old = {id for id, modified_us in stored.items() if modified_us < now - DAY_US}
+    # In this order: a job that completes in between is unfinished for the first or has a row for the second.
+    busy = _known(engine, old, t.predictions.c.status.in_(UNFINISHED))
+    with engine.connect() as conn:
+        kept = set(conn.execute(sa.select(c.id)).scalars())
+    gone |= old - busy - kept
+    for id in gone:
+        _empty(storage, f"{BUNDLES}/{id}")
+    return len(gone)
 
 
 def _remove_work(engine: sa.Engine, work: Path, now: int) -> int:

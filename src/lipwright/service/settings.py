@@ -22,6 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from lipwright.adapt.options import MINUTES
 from lipwright.options import DEFAULT_MODEL
 from lipwright.service.errors import SettingsError
 
@@ -134,6 +135,24 @@ class Settings(BaseSettings):
         description="Ports that inputs are fetched from and webhooks sent to; any with allow_private_urls.",
     )
 
+    # ---- personal bundles
+
+    adapt_minutes: float = Field(
+        default=MINUTES,
+        gt=0,
+        le=60,
+        description="How many minutes an adapt job reads its clip at most; what comes later is left out.",
+    )
+    bundles_per_key: int = Field(
+        default=100, ge=0, description="Personal bundles that one key may hold; 0 for no adapting."
+    )
+    bundle_retention_days: float | None = Field(
+        default=None,
+        gt=0,
+        le=3650,
+        description="Days that personal bundles are kept; not given: until they are deleted.",
+    )
+
     # ---- time
 
     fetch_timeout_s: float = Field(default=120, gt=0, description="Longest time for fetching one input.")
@@ -176,6 +195,12 @@ class Settings(BaseSettings):
 
     price_unit_usd: Decimal = Field(
         default=Decimal("0.15"), ge=0, le=1000, description="Price of one unit of output, in US dollars."
+    )
+    adapt_price_unit_usd: Decimal | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="The same for adapt jobs, by the seconds of their clip; not given: `price_unit_usd`.",
     )
     price_unit_s: int = Field(default=5, ge=1, description="Seconds in a unit.")
     price_minimum_s: int = Field(default=5, ge=0, description="Seconds that are charged at the least.")
@@ -283,6 +308,12 @@ class Settings(BaseSettings):
     def stored(self) -> Path:
         """Folder of LocalStorage."""
         return self.data / "files"
+
+    @property
+    def bundle_retention_us(self) -> int | None:
+        """`bundle_retention_days` in microseconds; None for no end."""
+        days = self.bundle_retention_days
+        return None if days is None else round(days * 86_400 * 1_000_000)
 
     @property
     def retention_us(self) -> int:

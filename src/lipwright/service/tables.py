@@ -178,6 +178,18 @@ files = sa.Table(
     sa.Index("ix_lw_files_expires_us", "expires_us"),
 )
 
+bundles = sa.Table(
+    "lw_bundles",  # personal bundles: made by an adapt job, which gave it its id
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("key_id", Id, sa.ForeignKey(keys.c.id), nullable=False),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("base", sa.String(500), nullable=False),  # the bundle whose networks it uses
+    sa.Column("size", sa.BigInteger, nullable=False),  # bytes in the store
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Index("ix_lw_bundles_key_id_created_us", "key_id", "created_us"),
+)
+
 rates = sa.Table(
     "lw_rates",  # requests of a key in a minute
     metadata,

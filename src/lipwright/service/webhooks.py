@@ -11,11 +11,12 @@ import json
 import time
 from dataclasses import dataclass
 
+from lipwright.service import predictions
 from lipwright.service.guard import Budget, ExchangeError, Policy, RefusedURL, exchange, parsed
 from lipwright.service.keys import WEBHOOK_PREFIX
 from lipwright.service.predictions import Prediction
 from lipwright.service.signing import signed_url
-from lipwright.service.wire import webhook_object
+from lipwright.service.wire import bundle_ids, webhook_object
 
 RETRY_AFTER_S = (10, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 """Seconds from a failed attempt to the next; the last one repeats until the time is over."""
@@ -47,6 +48,8 @@ def payload(prediction: Prediction, url_secret: bytes, retention_us: int) -> byt
     assert prediction.finished_us is not None
     expires = (prediction.finished_us + retention_us) // 1_000_000
     outputs = [signed_url(prediction.base_url, url_secret, key, expires) for key in prediction.outputs]
+    if prediction.kind == predictions.ADAPT:
+        outputs = bundle_ids(prediction)
     text = json.dumps(webhook_object(prediction, outputs), ensure_ascii=False, separators=(",", ":"))
     return text.encode()
 

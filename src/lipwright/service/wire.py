@@ -8,12 +8,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lipwright.service import predictions
 from lipwright.service.predictions import Prediction
 
 
 def timestamp(us: int) -> str:
     """UTC microseconds since the epoch as ISO 8601 with nine digits of a second and Z."""
     return f"{datetime.fromtimestamp(us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%S}.{us % 1_000_000:06d}000Z"
+
+
+def bundle_ids(prediction: Prediction) -> list[str]:
+    """The outputs of an adapt job: the id of what it made, which is its own."""
+    return [prediction.id] if prediction.status == predictions.COMPLETED else []
 
 
 def prediction_urls(prediction: Prediction) -> dict[str, str]:
@@ -23,7 +29,10 @@ def prediction_urls(prediction: Prediction) -> dict[str, str]:
 
 
 def webhook_object(prediction: Prediction, outputs: Sequence[str]) -> dict[str, Any]:
-    """What is sent to a webhook, with the keys in the documented order; `outputs` are URLs."""
+    """What is sent to a webhook, with the keys in the documented order.
+
+    outputs: URLs, or `bundle_ids`.
+    """
     return {
         "id": prediction.id,
         "model": prediction.model,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
+from lipwright.adapt.options import LONGEST_S, AdaptOptions
 from lipwright.errors import (
     Cancelled,
     InputError,
@@ -31,6 +32,7 @@ from lipwright.errors import (
     OutputError,
     WeightsError,
 )
+from lipwright.media.probe import probe_video
 from lipwright.options import SyncOptions
 from lipwright.progress import Progress, ProgressEvent
 from lipwright.service import channel, logs
@@ -85,13 +87,40 @@ def warm_up() -> None:
 
 
 def render(job: RenderJob, progress: Progress) -> Rendered:
-    """Render a job with Lipwright's own pipeline."""
-    engine = engines.get(job.bundle)
+    """Do a job with Lipwright's own pipeline."""
+    if job.adapt:
+        return adapt(job, progress)
+    engine = engines.get(job.bundle, job.person)
     done = engine.sync(job.video, job.audio, job.out, SyncOptions(**job.options), progress)
     # Clients read this file: it names their inputs, not the server's folders.
     shown = replace(done, video=Path(done.video).name, audio=Path(done.audio).name, output="video.mp4")
     Path(job.report).write_text(shown.to_json() + "\n")
     return Rendered(output_s=done.duration_s, nsfw=safety_checker()(Path(job.out)))
+
+
+def adapt(job: RenderJob, progress: Progress) -> Rendered:
+    """Learn the person in a clip. The safety check looks at the clip: a bundle is no picture."""
+    from lipwright.adapt.learn import adapt_person
+
+    options = AdaptOptions(**job.options)
+    seconds = min(probe_video(job.video).duration_s, LONGEST_S)
+    engine = engines.get(job.bundle)
+    try:
+        done = adapt_person(engine, job.video, job.out, options, progress)
+    except LipwrightError:
+        # What is kept for a worker that died is of no use after an end that was told, and of a face.
+        forget_unfinished(Path(job.video), options.face)
+        raise
+    shown = replace(done, video=Path(done.video).name, bundle=job.id)
+    Path(job.report).write_text(shown.to_json() + "\n")
+    return Rendered(output_s=seconds, nsfw=safety_checker()(Path(job.video)))
+
+
+def forget_unfinished(video: Path, face: int | None) -> None:
+    """Remove what an adapt job kept to be resumed with."""
+    from lipwright.adapt.resume import Work
+
+    Work.of(probe_video(video), face).done()
 
 
 @cache
@@ -104,23 +133,44 @@ def safety_checker() -> SafetyChecker:
 
 
 class Engines:
-    """Models in memory, the least recently used one dropped first."""
+    """Models in memory, the least recently used one dropped first; and people, who stand on them."""
 
     def __init__(self, kept: int, device: str | None, load: Callable[..., "Engine"] | None = None) -> None:
         self._kept = kept
         self._device = device
         self._load = load
         self._loaded: OrderedDict[str, Engine] = OrderedDict()
+        self._people: OrderedDict[str, Engine] = OrderedDict()
 
-    def get(self, bundle: str) -> "Engine":
-        """The model, loaded if it is not. Raises WeightsError, OptionError."""
+    def get(self, bundle: str, person: str | None = None) -> "Engine":
+        """The model, loaded if it is not. person: the folder of a personal bundle, whose id `bundle` is.
+
+        Raises WeightsError, also when a file of a personal bundle is not as it was made; OptionError.
+        """
+        if person is not None:
+            return self._person(bundle, Path(person))
         if bundle in self._loaded:
             self._loaded.move_to_end(bundle)
             return self._loaded[bundle]
         while len(self._loaded) >= self._kept:  # before loading, so that both need never fit at once
             self._loaded.popitem(last=False)
+            self._people.clear()  # they hold the networks of the model that goes
         self._loaded[bundle] = self._loader()(bundle, device=self._device)
         return self._loaded[bundle]
+
+    def _person(self, id: str, folder: Path) -> "Engine":
+        from lipwright.weights.find import find_bundle
+        from lipwright.weights.personal import load_library, load_voice, read_description
+
+        about = read_description(folder)
+        base = self.get(str(about["base"]))
+        if id not in self._people:
+            find_bundle(folder)  # compares the checksums
+            while len(self._people) >= self._kept:
+                self._people.popitem(last=False)
+            self._people[id] = base.adapted(load_library(folder), load_voice(folder), str(about["name"]))
+        self._people.move_to_end(id)
+        return self._people[id]
 
     def _loader(self) -> Callable[..., "Engine"]:
         if self._load is not None:
@@ -199,7 +249,10 @@ def describe(error: LipwrightError, job: RenderJob) -> tuple[int, str]:
     """Task code and sentence of an error of the pipeline, without the server's paths."""
     sentence = str(error)
     for path, name in ((job.video, "the video"), (job.audio, "the audio"), (job.out, "the output")):
-        sentence = sentence.replace(path, name)
+        if path:
+            sentence = sentence.replace(path, name)
+    if job.adapt:
+        sentence = sentence.replace("--face", "the input `face`")
     sentence = sentence[:1].upper() + sentence[1:]
     match error:
         case NoFaceError():

@@ -93,7 +93,12 @@ def test_the_catalogue(api: Api) -> None:
         "bytedance/latentsync",
         "wavespeed-ai/latentsync",
         "lipwright/latentsync",
+        "lipwright/adapt",
     ]
+    adapt = entries[3]["api_schema"]["api_schemas"][0]
+    assert adapt["api_path"] == "/api/v3/lipwright/adapt"
+    assert adapt["request_schema"]["required"] == ["video"]
+    assert "get_duration_v3(video)" in entries[3]["formula"]
     first = entries[0]
     schema = first["api_schema"]["api_schemas"][0]
     assert schema["api_path"] == "/api/v3/bytedance/latentsync"

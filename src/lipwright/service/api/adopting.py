@@ -10,7 +10,7 @@ from lipwright.errors import Cancelled
 from lipwright.service import data_uri, files
 from lipwright.service.api import links
 from lipwright.service.api.state import Service
-from lipwright.service.check import check, limits_of
+from lipwright.service.check import Kind, check, limits_of
 from lipwright.service.db import transaction
 from lipwright.service.errors import InvalidParameterError, TaskError
 from lipwright.service.keys import Key
@@ -58,19 +58,17 @@ def keep(service: Service, key: Key, path: Path, filename: str, content_type: st
     return upload
 
 
-def stored_seconds(service: Service, key: Key, found: OwnUrl) -> float:
-    """Length of an audio that this server keeps. Blocks. Raises InvalidParameterError if it has none."""
-    links.check_allowed(service, key, found, "audio")
+def stored_seconds(service: Service, key: Key, found: OwnUrl, kind: Kind) -> float:
+    """Length of an input that this server keeps. Blocks. Raises InvalidParameterError if it has none."""
+    links.check_allowed(service, key, found, kind)
     with incoming_folder(service) as folder:
         path = service.storage.local_path(found.key)
         if path is None:
-            path = folder / "audio"
+            path = folder / kind
             service.storage.fetch(found.key, path)
         settings = service.settings
         try:
-            return check(
-                path, "audio", limits_of(settings, "audio"), timeout_s=settings.probe_timeout_s
-            ).seconds
+            return check(path, kind, limits_of(settings, kind), timeout_s=settings.probe_timeout_s).seconds
         except (TaskError, Cancelled) as error:
             raise InvalidParameterError(str(error)) from error
 

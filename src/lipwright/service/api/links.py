@@ -6,12 +6,13 @@ from urllib.parse import unquote_plus
 
 from fastapi import Request
 
-from lipwright.service import files
+from lipwright.service import files, predictions
 from lipwright.service.api.state import Service
 from lipwright.service.errors import ForbiddenError, InvalidParameterError
 from lipwright.service.keys import Key
 from lipwright.service.predictions import Prediction
 from lipwright.service.signing import OwnUrl, own_url, signed_url, verify
+from lipwright.service.wire import bundle_ids
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _WEBHOOK = re.compile(r"(?:^|&)webhook=")
@@ -32,7 +33,11 @@ def base_url(service: Service, request: Request) -> str:
 
 
 def output_urls(service: Service, prediction: Prediction) -> list[str]:
-    """Signed URLs of the outputs: the same at every call, good as long as the files are kept."""
+    """Signed URLs of the outputs: the same at every call, good as long as the files are kept. Of an adapt job
+    the id of its bundle, which has no URL.
+    """
+    if prediction.kind == predictions.ADAPT:
+        return bundle_ids(prediction)
     if prediction.finished_us is None:
         return []
     expires = (prediction.finished_us + service.settings.retention_us) // 1_000_000

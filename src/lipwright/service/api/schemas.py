@@ -120,7 +120,11 @@ class Prediction(BaseModel):
     model: str
     input: dict[str, Any]
     outputs: Annotated[
-        list[str], Field(description="Signed URLs of mp4 files, or base64; empty until completed.")
+        list[str],
+        Field(
+            description="Signed URLs of mp4 files, or base64; of an adapt job the id of its bundle. Empty "
+            "until completed."
+        ),
     ]
     urls: Urls
     has_nsfw_contents: Annotated[

@@ -34,6 +34,8 @@ class Service:
     storage: Storage
     queue: JobQueue
     rule: PriceRule
+    adapt_rule: PriceRule
+    """The same for adapt jobs."""
     url_secret: bytes = field(repr=False)
     """Signs the URLs of files."""
     stopping: Callable[[], bool]
@@ -57,6 +59,7 @@ class Service:
             storage=open_storage(settings),
             queue=queue,
             rule=PriceRule.of(settings),
+            adapt_rule=PriceRule.of(settings, adapt=True),
             url_secret=url_secret(engine),
             stopping=stopping,
             reader=Reader(engine),

@@ -9,15 +9,22 @@ from uuid import uuid4
 
 from fastapi import Request, Response
 
-from lipwright.service import keys, predictions
+from lipwright.service import bundles, keys, predictions
 from lipwright.service.api import links
+from lipwright.service.api.adapting import parse_adapt
 from lipwright.service.api.adopting import adopt
 from lipwright.service.api.auth import caller, token_of
 from lipwright.service.api.envelope import success
 from lipwright.service.api.limits import parse_object, read_body, refuse_media, too_large
 from lipwright.service.api.predictions import shown
 from lipwright.service.api.state import Service
-from lipwright.service.api.submission import MODELS, Submission, parse_submission
+from lipwright.service.api.submission import (
+    ADAPT_MODEL,
+    Submission,
+    parse_submission,
+    unknown_bundle,
+    unknown_model,
+)
 from lipwright.service.data_uri import is_data_uri
 from lipwright.service.db import now_us
 from lipwright.service.errors import CODE_TIMEOUT, InvalidParameterError, NotFoundError, UnavailableError
@@ -45,8 +52,8 @@ async def submit(request: Request) -> Response:
         raise UnavailableError("The server is stopping; try again soon.", retry_after_s=RESTART_S)
     refuse_media(request)
     body = await read_body(request, service.settings.max_data_uri_bytes)
-    asked = await _parsed(service, request, body)
     model = request.url.path.split("/", 3)[3]
+    asked = await _parsed(service, request, model, body)
     idempotency_key = _idempotency_key(request)
     digest = _digest(model, request, body)
     earlier = None
@@ -65,14 +72,16 @@ async def submit(request: Request) -> Response:
     return success(await _finished(service, request, accepted), headers)
 
 
-async def unknown_model(request: Request) -> Response:
-    """The answer to a submit to any other model."""
-    await caller(request)
+async def submit_elsewhere(request: Request) -> Response:
+    """A submit to a personal bundle by its id; any other model is unknown."""
     path = request.path_params["model_id"]
-    raise NotFoundError(f"There is no model {path[:200]!r} here; there is {', '.join(MODELS)}.")
+    if bundles.is_id(path):
+        return await submit(request)
+    await caller(request)
+    raise unknown_model(path)
 
 
-async def _parsed(service: Service, request: Request, body: bytes) -> Submission:
+async def _parsed(service: Service, request: Request, model: str, body: bytes) -> Submission:
     settings = service.settings
     if len(body) > settings.max_json_bytes:
         fields = await service.work(parse_object, body)
@@ -80,7 +89,12 @@ async def _parsed(service: Service, request: Request, body: bytes) -> Submission
             too_large(settings.max_json_bytes)
     else:
         fields = parse_object(body)
-    return parse_submission(fields, links.raw_webhook(request), settings)
+    webhook = links.raw_webhook(request)
+    if model == ADAPT_MODEL:
+        return parse_adapt(fields, webhook, settings)
+    if bundles.is_id(model):
+        fields["model"] = model
+    return parse_submission(fields, webhook, settings)
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -104,7 +118,10 @@ def _digest(model: str, request: Request, body: bytes) -> str:
 
 async def _new(service: Service, request: Request, key: Key, model: str, asked: Submission) -> Prediction:
     base_url = links.base_url(service, request)
-    media = {"audio": asked.audio, "video": asked.video}
+    adapted = asked.kind == predictions.ADAPT
+    if not adapted and asked.bundle not in service.settings.models:
+        await service.work(_check_owned, service, key, model, asked.bundle)
+    media = asked.media
     if any(is_data_uri(url) or links.ours(url, base_url) for url in media.values()):
         media = await service.work(adopt, service, key, base_url, media)
     return Prediction(
@@ -112,7 +129,7 @@ async def _new(service: Service, request: Request, key: Key, model: str, asked: 
         key_id=key.id,
         model=model,
         bundle=asked.bundle,
-        kind="sync",
+        kind=asked.kind,
         status=predictions.CREATED,
         input=asked.as_input | media,
         options=asked.options,
@@ -120,9 +137,17 @@ async def _new(service: Service, request: Request, key: Key, model: str, asked: 
         base64=asked.base64,
         base_url=base_url,
         created_us=now_us(),
-        reserved_micro=service.rule.least,
+        reserved_micro=(service.adapt_rule if adapted else service.rule).least,
         priority=keys.limits(key, service.settings).priority,
     )
+
+
+def _check_owned(service: Service, key: Key, model: str, id: str) -> None:
+    """Raise the error of an unknown model unless a personal bundle is the key's."""
+    with service.engine.connect() as conn:
+        if bundles.get(conn, id, key.id) is not None:
+            return
+    raise unknown_model(model) if model == id else unknown_bundle(id, service.settings)
 
 
 def _repeated(service: Service, key: Key, idempotency_key: str, digest: str) -> Prediction | None:

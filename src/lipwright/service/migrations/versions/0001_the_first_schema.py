@@ -59,6 +59,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lw_secrets")),
     )
     op.create_table(
+        "lw_bundles",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("key_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("base", sa.String(length=500), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["key_id"], ["lw_keys.id"], name=op.f("fk_lw_bundles_key_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lw_bundles")),
+    )
+    op.create_index("ix_lw_bundles_key_id_created_us", "lw_bundles", ["key_id", "created_us"], unique=False)
+    op.create_table(
         "lw_files",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("key_id", sa.String(length=32), nullable=False),
@@ -212,6 +224,8 @@ def downgrade() -> None:
     op.drop_index("ix_lw_files_key_id_expires_us", table_name="lw_files")
     op.drop_index("ix_lw_files_expires_us", table_name="lw_files")
     op.drop_table("lw_files")
+    op.drop_index("ix_lw_bundles_key_id_created_us", table_name="lw_bundles")
+    op.drop_table("lw_bundles")
     op.drop_table("lw_secrets")
     op.drop_index(
         "ix_lw_keys_name_in_use",
