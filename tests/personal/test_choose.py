@@ -18,7 +18,7 @@ def test_the_cheapest_way_is_found() -> None:
         return float(there + sum(steps[a, b] for a, b in pairwise(way)))
 
     best = min(product(range(4), repeat=6), key=price)
-    assert tuple(_cheapest(costs, steps)) == best
+    assert tuple(_cheapest(costs, len(costs), steps)) == best
 
 
 def test_a_person_s_own_motion_is_played_as_it_was(talk: Learned) -> None:

@@ -4,8 +4,9 @@ A frame costs what its mouth lacks of the wish, how differently the head is turn
 from one frame to another costs what would be seen to jump. The cheapest sequence is found exactly (Viterbi).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from lipwright.personal.library import Library
 from lipwright.personal.measures import OPENING, SMILE, WIDTH
 
 Floats = NDArray[np.float32]
+
+BLOCK = 500  # moments whose costs are computed together: memory must not grow with the length of a job
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,16 @@ def choose(
     steps = _steps(library, taste)
     chosen = np.full(len(wishes), -1, np.int32)
     for start, stop in runs:
-        costs = _faults(library, wishes[start:stop], poses[start:stop], taste)
-        chosen[start:stop] = _cheapest(costs, steps)
+        blocks = (
+            _faults(
+                library,
+                wishes[first : min(first + BLOCK, stop)],
+                poses[first : min(first + BLOCK, stop)],
+                taste,
+            )
+            for first in range(start, stop, BLOCK)
+        )
+        chosen[start:stop] = _cheapest(chain.from_iterable(blocks), stop - start, steps)
     return chosen
 
 
@@ -90,16 +101,22 @@ def _steps(library: Library, taste: Taste) -> Floats:
     return np.asarray(steps, np.float32)
 
 
-def _cheapest(costs: Floats, steps: Floats) -> NDArray[np.int32]:
-    """The cheapest way: costs (n, N) of being somewhere, steps (N, N) of going from row to column."""
-    count, entries = costs.shape
+def _cheapest(costs: Iterable[Floats], count: int, steps: Floats) -> NDArray[np.int32]:
+    """The cheapest way: `count` costs (N,) of being somewhere, steps (N, N) of going from row to column.
+
+    What is kept of each moment is 2 bytes for each entry.
+    """
+    entries = len(steps)
     came = np.empty((count, entries), np.int16)
-    total = costs[0].copy()
+    total = np.zeros(entries, np.float32)
     arriving = np.ascontiguousarray(steps.T)
-    for t in range(1, count):
+    for t, cost in enumerate(costs):
+        if t == 0:
+            total = cost.copy()
+            continue
         options = arriving + total
         came[t] = options.argmin(axis=1)
-        total = options[np.arange(entries), came[t]] + costs[t]
+        total = options[np.arange(entries), came[t]] + cost
         total -= total.min()
     path = np.empty(count, np.int32)
     path[-1] = int(total.argmin())
