@@ -54,8 +54,8 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPool]:
 
 def job(folder: Path, **options: object) -> RenderJob:
     """A job for the fake renderer."""
-    names = {name: str(folder / name) for name in ("video", "audio", "report")}
-    return RenderJob("a" * 32, "tiny", out=str(folder / "out.mp4"), options=dict(options), **names)
+    video, audio, out, report = (str(folder / name) for name in ("video", "audio", "out.mp4", "report"))
+    return RenderJob("a" * 32, "tiny", video, audio, out, report, dict(options))
 
 
 def never() -> None:
