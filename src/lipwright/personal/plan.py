@@ -19,7 +19,7 @@ SHARES = (
     0.5,
     0.25,
 )  # of the frame before (carried on), the frame itself, the frame after (traced back)
-ALIKE = 1.4  # two mouths are mixed when they look less different than this, in usual differences
+ALIKE = 1.0  # two mouths are mixed when they look less different than this, in usual differences
 OPENS = (0.62, 1.4)  # how far a shown opening is pulled, as a ratio; further, teeth would be seen to stretch
 OPENS_PX = 0.035  # and as a distance, in mouth widths
 TURNS = 1.5  # how much of another pose is made good by moving points, in usual movements
