@@ -1,5 +1,6 @@
 """Is a clip good material?"""
 
+import json
 from dataclasses import replace
 
 import cv2
@@ -77,3 +78,9 @@ def test_missing_mouths_are_named(talk: Learned) -> None:
     closed[:, 0] = 0.5 * closed[:, 1]
     wide = examine(replace(talk.library, measures=closed), talk.seen, 25, None)
     assert any("silence" in finding.sentence for finding in wide.findings if not finding.good)
+
+
+def test_what_was_not_found_is_null_in_a_report(talk: Learned) -> None:
+    """JSON has no NaN, and not all readers take it."""
+    told = examine(talk.library, talk.seen, 25, Synchrony(None)).to_json()
+    assert json.loads(json.dumps(told, allow_nan=False))["synchrony"]["best"] is None

@@ -54,8 +54,14 @@ class Material:
     findings: list[Finding] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """For a report."""
-        return asdict(self)
+        """For a report; correlations that were not found are None, for JSON has no NaN."""
+        told = asdict(self)
+        if self.synchrony is not None:
+            found = told["synchrony"]
+            told["synchrony"] |= {
+                name: found[name] if np.isfinite(found[name]) else None for name in ("best", "chance")
+            }
+        return told
 
 
 def check_size(face_px: float) -> None:

@@ -75,7 +75,7 @@ class AdaptReport:
 
     def to_json(self) -> str:
         """Readable JSON, keys in the order above."""
-        return json.dumps(asdict(self), indent=1)
+        return json.dumps(asdict(self), indent=1, allow_nan=False)
 
 
 def adapt_person(

@@ -31,7 +31,7 @@ def documented(live: Live) -> set[str]:
     with urllib.request.urlopen(f"{live.url}/openapi.json") as answer:
         paths = json.load(answer)["paths"]
     return {
-        f"{method.upper()} {path.replace('{prediction_id}', '{id}')}"
+        f"{method.upper()} {path.replace('{prediction_id}', '{id}').replace('{bundle_id}', '{id}')}"
         for path, methods in paths.items()
         for method in methods
         if not path.startswith("/api/v2/")
