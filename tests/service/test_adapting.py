@@ -11,11 +11,10 @@ import pytest
 
 from lipwright.service.settings import load_settings
 from lipwright.service.storage import LocalStorage
-from service.clients.live import Live, running
+from service.clients.live import ADAPT, Live, running
 from service.fake_renderer import TOO_BLURRED
 from service.server import until
 
-ADAPT = "lipwright/adapt"
 SYNC = "lipwright/latentsync"
 OVER = ("completed", "failed", "cancelled")
 
@@ -112,7 +111,7 @@ def test_from_a_clip_to_a_bundle_that_speaks(server: Live) -> None:
     assert ann.data("GET", "balance")["balance"] == 9.75  # a clip of one second costs the least
     assert ann.data("GET", f"predictions/{made['id']}/report")["frames"] == 25
     assert stored(server, made["id"]) == ["model.json", "person.safetensors"]
-    for path, body in ((SYNC, ann.speak(model=made["id"])), (made["id"], ann.speak())):
+    for path, body in ((SYNC, ann.speak(model=made["id"])), (f"lipwright/{made['id']}", ann.speak())):
         spoken = ann.ended(ann.data("POST", path, body))
         assert spoken["status"] == "completed" and spoken["input"]["model"] == made["id"]
         assert ann.data("GET", f"predictions/{spoken['id']}/report")["model"] == "Ann"
@@ -123,11 +122,11 @@ def test_nobody_else_sees_or_uses_it(server: Live) -> None:
     """To another key it is as unknown as any id."""
     bob, eve = User(server, "bob"), User(server, "eve")
     bundle = bob.learn()
-    entry = bob.models()[bundle]
+    entry = bob.models()[f"lipwright/{bundle}"]
     assert (entry["name"], entry["base"]) == (f"face-{bundle[:8]}", "tiny")
     run = bob.models()[SYNC]["api_schema"]["api_schemas"][0]["request_schema"]["properties"]["model"]
     assert run["enum"] == ["tiny", bundle]
-    assert bob.data("POST", "model/price", {"model_id": bundle})["price"] == 0.15
+    assert bob.data("POST", "model/price", {"model_id": f"lipwright/{bundle}"})["price"] == 0.15
     assert (
         bob.data("POST", "model/price", {"model_id": ADAPT, "inputs": {"video": bob.clip}})["price"] == 0.25
     )
@@ -137,8 +136,8 @@ def test_nobody_else_sees_or_uses_it(server: Live) -> None:
     def told(id: str) -> list[tuple[int, str]]:
         answers = (
             eve.call("POST", SYNC, eve.speak(model=id)),
-            eve.call("POST", id, eve.speak()),
-            eve.call("POST", "model/price", {"model_id": id}),
+            eve.call("POST", f"lipwright/{id}", eve.speak()),
+            eve.call("POST", "model/price", {"model_id": f"lipwright/{id}"}),
         )
         return [(status, said["message"].replace(id, "ID")) for status, said in answers]
 
@@ -159,7 +158,7 @@ def test_deleting_a_bundle(server: Live) -> None:
     cat = User(server, "cat")
     bundle = cat.learn()
     assert cat.data("DELETE", f"models/{bundle}") == {"deleted_count": 1}
-    assert stored(server, bundle) == [] and bundle not in cat.models()
+    assert stored(server, bundle) == [] and f"lipwright/{bundle}" not in cat.models()
     assert cat.call("POST", SYNC, cat.speak(model=bundle))[0] == 400
     assert cat.call("DELETE", f"models/{bundle}")[0] == 404
     for path in ("tiny", "x" * 300, "%2e%2e"):
@@ -167,7 +166,7 @@ def test_deleting_a_bundle(server: Live) -> None:
     assert cat.data("GET", f"predictions/{bundle}")["outputs"] == [bundle]
     kept = cat.learn()
     assert cat.data("POST", "predictions/delete", {"ids": [bundle, kept]}) == {"deleted_count": 2}
-    assert kept in cat.models()
+    assert f"lipwright/{kept}" in cat.models()
 
 
 @pytest.mark.parametrize(
@@ -214,4 +213,4 @@ def test_cancel_and_waiting_for_the_result(server: Live) -> None:
         "POST", ADAPT, {"video": gil.clip, "enable_sync_mode": True, "enable_base64_output": True}
     )
     assert done["outputs"] == [done["id"]]
-    assert stored(server, made["id"]) == [] and made["id"] not in gil.models()
+    assert stored(server, made["id"]) == [] and f"lipwright/{made['id']}" not in gil.models()

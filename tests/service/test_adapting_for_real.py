@@ -8,8 +8,8 @@ import pytest
 from lipwright.media.probe import probe_video
 from lipwright.service import bundles
 from person import Learned
-from service.clients.live import running
-from service.test_adapting import ADAPT, SYNC, User, stored
+from service.clients.live import ADAPT, running
+from service.test_adapting import SYNC, User, stored
 
 SECONDS = 300
 

@@ -19,6 +19,7 @@ from service.fake_renderer import clip
 from service.server import Server, running_server, until
 
 MODEL = "bytedance/latentsync"
+ADAPT = "lipwright/adapt"
 NO_FACE = 404
 """Seed with which the fake renderer finds no face."""
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import pytest
 
-from service.clients.live import MODEL, NO_FACE, Live
+from service.clients.live import ADAPT, MODEL, NO_FACE, Live
 
 pytestmark = pytest.mark.slow
 
@@ -164,6 +164,15 @@ def test_the_command_line(npm: Path, live: Live, tmp_path: Path) -> None:
                 status=1,
             )
         )
+        (bundle,) = cli("run", ADAPT, "--json", "-i", f"video={url}")["outputs"]
+        media = (
+            "-i",
+            f"video={url}",
+            "-i",
+            f"audio={url}",
+        )  # its list of models is from before
+        for words in ((MODEL, "-i", f"model={bundle}"), (f"lipwright/{bundle}",)):
+            assert len(cli("run", *words, "--json", *media)["outputs"]) == 1
         items = cli("history", "--json")["items"]
         assert {each["status"] for each in items} >= {"completed", "failed"}
         id = items[0]["id"]
@@ -262,6 +271,9 @@ def test_the_mcp_server(npm: Path, live: Live, tmp_path: Path) -> None:
         assert made["status"] == "completed"
         assert len(made["outputs"]) == 1
         assert mcp.tool("get_prediction", id=made["id"])["status"] == "completed"
+        (bundle,) = mcp.tool("run_model", model=ADAPT, input={"video": url})["outputs"]
+        inputs = {"video": url, "audio": url, "model": bundle}
+        assert mcp.tool("run_model", model=MODEL, input=inputs)["status"] == "completed"
         assert "no face" in mcp.tool(
             "run_model", model=MODEL, input={"video": url, "audio": url, "seed": NO_FACE}
         )

@@ -6,7 +6,7 @@ import pytest
 import wavespeed
 from wavespeed import Client
 
-from service.clients.live import MODEL, NO_FACE, Live
+from service.clients.live import ADAPT, MODEL, NO_FACE, Live
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +54,16 @@ def test_sync_mode(live: Live, client: Client, model: str) -> None:
 
     assert len(made["outputs"]) == 1
     assert calls == [f"POST /api/v3/{model} 200"]
+
+
+def test_a_person_is_learned_and_speaks(live: Live, client: Client) -> None:
+    """The output of an adapt job is a string like any other, if no URL."""
+    url = client.upload(str(live.clip))
+    (bundle,) = client.run(ADAPT, {"video": url, "name": "Ann"}, poll_interval=0.1)["outputs"]
+
+    made = client.run(MODEL, {"video": url, "audio": url, "model": bundle, **QUICK}, poll_interval=0.1)
+
+    assert len(made["outputs"]) == 1
 
 
 def test_a_task_that_fails(live: Live, client: Client) -> None:

@@ -13,7 +13,15 @@ from lipwright.service.api.envelope import success
 from lipwright.service.api.limits import read_object
 from lipwright.service.api.schemas import Deleted, Price, PriceBody, UnitPrice, check
 from lipwright.service.api.state import Service
-from lipwright.service.api.submission import ADAPT_MODEL, MODEL_TYPE, MODELS, input_schema, unknown_model
+from lipwright.service.api.submission import (
+    ADAPT_MODEL,
+    MODEL_TYPE,
+    MODELS,
+    PERSONAL,
+    input_schema,
+    personal_id,
+    unknown_model,
+)
 from lipwright.service.bundles import PersonalBundle
 from lipwright.service.check import Kind
 from lipwright.service.db import transaction
@@ -114,10 +122,10 @@ def _adapt_entry(service: Service, base_url: str) -> dict[str, Any]:
 
 
 def _personal_entry(service: Service, base_url: str, bundle: PersonalBundle) -> dict[str, Any]:
-    """A personal bundle: a submit to its id is one to it."""
+    """A personal bundle: a submit to its model id is one to it."""
     schema = input_schema(service.settings)
     schema["properties"]["model"] |= {"enum": [bundle.id], "default": bundle.id}
-    return _entry(service, base_url, bundle.id, schema) | {
+    return _entry(service, base_url, PERSONAL + bundle.id, schema) | {
         "name": bundle.name,
         "description": "One person's own mouths, learned from their clip. Use it for this person only.",
         "type": PERSONAL_TYPE,
@@ -162,9 +170,10 @@ async def _priced(request: Request) -> tuple[str, int]:
     return body.model_id, (service.adapt_rule if adapted else service.rule).price(seconds)
 
 
-def _has(service: Service, key: Key, id: str) -> bool:
+def _has(service: Service, key: Key, model_id: str) -> bool:
+    id = personal_id(model_id)
     with service.engine.connect() as conn:
-        return bundles.get(conn, id, key.id) is not None
+        return id is not None and bundles.get(conn, id, key.id) is not None
 
 
 async def _seconds(

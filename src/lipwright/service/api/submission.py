@@ -17,6 +17,8 @@ MODELS = ("bytedance/latentsync", "wavespeed-ai/latentsync", "lipwright/latentsy
 """Model ids of the wire format that make videos; all run the same."""
 ADAPT_MODEL = "lipwright/adapt"
 """The one that learns a person (adapting.py)."""
+PERSONAL = "lipwright/"
+"""Before a personal bundle's id this makes a model id: clients expect a slash in one."""
 MODEL_TYPE = "digital-human"
 """The catalogue's category of these models."""
 
@@ -79,6 +81,12 @@ def parse_submission(body: dict[str, Any], webhook: str | None, settings: Settin
     if submission.base64 and submission.webhook_url is not None:
         raise InvalidParameterError(BASE64_AND_WEBHOOK)
     return submission
+
+
+def personal_id(model_id: str) -> str | None:
+    """The id of the personal bundle that a model id stands for, if it has that form."""
+    id = model_id.removeprefix(PERSONAL)
+    return id if id != model_id and bundles.is_id(id) else None
 
 
 def unknown_model(model_id: str) -> NotFoundError:

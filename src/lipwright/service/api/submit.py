@@ -22,6 +22,7 @@ from lipwright.service.api.submission import (
     ADAPT_MODEL,
     Submission,
     parse_submission,
+    personal_id,
     unknown_bundle,
     unknown_model,
 )
@@ -75,7 +76,7 @@ async def submit(request: Request) -> Response:
 async def submit_elsewhere(request: Request) -> Response:
     """A submit to a personal bundle by its id; any other model is unknown."""
     path = request.path_params["model_id"]
-    if bundles.is_id(path):
+    if personal_id(path) is not None:
         return await submit(request)
     await caller(request)
     raise unknown_model(path)
@@ -92,8 +93,9 @@ async def _parsed(service: Service, request: Request, model: str, body: bytes) -
     webhook = links.raw_webhook(request)
     if model == ADAPT_MODEL:
         return parse_adapt(fields, webhook, settings)
-    if bundles.is_id(model):
-        fields["model"] = model
+    person = personal_id(model)
+    if person is not None:
+        fields["model"] = person
     return parse_submission(fields, webhook, settings)
 
 
@@ -147,7 +149,8 @@ def _check_owned(service: Service, key: Key, model: str, id: str) -> None:
     with service.engine.connect() as conn:
         if bundles.get(conn, id, key.id) is not None:
             return
-    raise unknown_model(model) if model == id else unknown_bundle(id, service.settings)
+    named = personal_id(model) is not None
+    raise unknown_model(model) if named else unknown_bundle(id, service.settings)
 
 
 def _repeated(service: Service, key: Key, idempotency_key: str, digest: str) -> Prediction | None:
