@@ -6,6 +6,8 @@ import { currentKey } from "./key.js";
 const ROOT = new URL("./", document.baseURI);
 
 export const MODEL = "bytedance/latentsync";
+/** The model that learns a person; the output of its predictions is the id of a personal bundle, no file. */
+export const ADAPT = "lipwright/adapt";
 
 /** The base URL that other programs use; what snippets show. */
 export const baseUrl = ROOT.href.replace(/\/$/, "");
@@ -56,12 +58,14 @@ function seconds(header) {
 export const balance = (options) => call("GET", "balance", undefined, options);
 export const models = () => call("GET", "models");
 export const submit = (inputs, options) => call("POST", MODEL, inputs, options);
+export const adapt = (inputs) => call("POST", ADAPT, inputs);
+export const forgetPerson = (id) => call("DELETE", `models/${id}`);
 export const prediction = (id, options) => call("GET", `predictions/${id}`, undefined, options);
 export const cancel = (id) => call("POST", `predictions/${id}/cancel`);
 export const report = (id) => call("GET", `predictions/${id}/report`);
 export const remove = (ids) => call("POST", "predictions/delete", { ids });
 export const list = (page, pageSize) => call("POST", "predictions", { page, page_size: pageSize, include_inputs: true });
-export const price = (inputs, options) => call("POST", "model/price", { model_id: MODEL, inputs }, options);
+export const price = (inputs, model = MODEL) => call("POST", "model/price", { model_id: model, inputs });
 export const bills = (ids) => call("POST", "billings/search", { page: 1, page_size: 100, prediction_uuids: ids });
 export const usage = (from, to) => call("POST", "user/usage_stats", { start_time: from.toISOString(), end_time: to.toISOString() });
 
@@ -111,6 +115,9 @@ export function local(url) {
   const at = pathname.indexOf("/files/");
   return at < 0 ? new URL(url, ROOT).href : new URL(pathname.slice(at + 1) + search, ROOT).href;
 }
+
+/** The personal bundles in the catalogue: [{id, name}]. */
+export const peopleOf = (entries) => entries.filter((one) => one.type === "personal").map(({ model_id, name }) => ({ id: model_id.split("/").at(-1), name }));
 
 /** The first output as something a video element plays, or null. Base64 outputs become a blob of this page. */
 export function outputUrl({ outputs }) {

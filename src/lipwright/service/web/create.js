@@ -9,6 +9,7 @@ import { resultView } from "./result.js";
 import { follow, forgetRunning, isOver, run, runningId } from "./run.js";
 import { snippets } from "./snippets.js";
 import { emptyStage, failedStage, runningStage } from "./stage.js";
+import { teachCard } from "./teach.js";
 
 const PRICE_WAIT_MS = 400;
 
@@ -22,7 +23,10 @@ export function bench(onSettled) {
   let active = null; // {abort, id}
   let shown = null; // a result that plays
   let priceTimer = 0;
+  let retry = start; // what "Try again" does: the last thing that was begun
+  const teaching = teachCard({ video: cards.video, onTeach: teach, onForget: () => catalogue(options.values()) });
 
+  byId("slot-teach").append(teaching.node);
   byId("slot-video").append(cards.video.node);
   byId("slot-audio").append(cards.audio.node);
   show(emptyStage(sample));
@@ -46,15 +50,27 @@ export function bench(onSettled) {
   /** Fetch the schema and make the options from it. Raises ApiError. */
   async function open() {
     if (options !== null) return;
-    const model = (await api.models()).find((one) => one.model_id === api.MODEL);
+    await catalogue({});
+    resume();
+  }
+
+  /** Fetch the catalogue and make the options from it, with these values filled in. Raises ApiError. */
+  async function catalogue(values) {
+    const models = await api.models();
+    const model = models.find((one) => one.model_id === api.MODEL);
     const schema = model.api_schema.api_schemas.find((one) => one.type === "model_run").request_schema;
+    const { model: choice } = schema.properties;
+    choice.titles = Object.fromEntries(api.peopleOf(models).map(({ id, name }) => [id, name]));
+    const gone = values.model !== undefined && !choice.enum.includes(values.model);
     options = optionsForm(schema, changed);
     byId("slot-options").replaceChildren(options.node);
-    resume();
+    options.fill(gone ? { ...values, model: undefined } : values);
+    teaching.fill(models);
   }
 
   function changed() {
     showProblem(problem, "");
+    teaching.changed();
     window.clearTimeout(priceTimer);
     priceTimer = window.setTimeout(() => estimate().catch(reportQuietly), PRICE_WAIT_MS);
   }
@@ -73,7 +89,13 @@ export function bench(onSettled) {
     byId("price").textContent = seconds === null ? `From ${money(price)}` : `About ${money(price)}${length}`;
   }
 
+  async function teach(clip, fields) {
+    retry = () => teach(clip, fields);
+    await watch((onState, signal) => run({ video: clip }, fields, onState, signal, api.adapt), undefined, "Learn");
+  }
+
   async function start() {
+    retry = start;
     const media = { video: cards.video.value(), audio: cards.audio.value() };
     for (const [name, words] of [["video", "Add a video of someone talking first."], ["audio", "Add the voice they should speak with."]]) {
       if (media[name] === null) return cards[name].complain(words);
@@ -84,10 +106,10 @@ export function bench(onSettled) {
   }
 
   /** Show a run from its start to its end. `task` gets (onState, signal) and returns the final prediction. */
-  async function watch(task, file) {
+  async function watch(task, file, work) {
     const abort = new AbortController();
     active = { abort, id: null };
-    const panel = runningStage({ onCancel: cancel });
+    const panel = runningStage({ onCancel: cancel, work });
     show(panel.node);
     busy(true);
     if (window.matchMedia("(max-width: 60rem)").matches) stage.scrollIntoView({ block: "start" });
@@ -111,6 +133,7 @@ export function bench(onSettled) {
 
   function busy(yes) {
     runButton.disabled = yes;
+    teaching.busy(yes);
     stage.setAttribute("aria-busy", String(yes));
     runButton.firstChild.textContent = yes ? "Running…" : "Lip-sync";
   }
@@ -127,6 +150,7 @@ export function bench(onSettled) {
 
   function ended(prediction, file) {
     if (prediction.status !== "completed") return failed(prediction);
+    if (prediction.model === api.ADAPT) return learned(prediction);
     const before = file === undefined ? api.inputUrl(prediction) : URL.createObjectURL(file);
     const result = resultView(prediction, { before });
     show(result.node, snippets(prediction.input, "Exactly what was just run. Your key is read from the environment."));
@@ -135,13 +159,23 @@ export function bench(onSettled) {
     document.title = "Done · lipwright";
   }
 
+  /** What was learned becomes the model of the next run. */
+  function learned(prediction) {
+    const result = resultView(prediction);
+    show(result.node);
+    shown = result;
+    announce("The face was learned. It is the model of the next run.");
+    document.title = "Learned · lipwright";
+    catalogue({ ...options.values(), model: prediction.id }).catch(reportQuietly);
+  }
+
   function failed(prediction) {
     forgetRunning();
     show(failedStage(prediction, [again()]));
     announce(prediction.status === "cancelled" ? "Cancelled." : `That did not work. ${prediction.error}`);
   }
 
-  const again = () => button("Try again", { class: "primary", onclick: start }, icon("arrow"));
+  const again = () => button("Try again", { class: "primary", onclick: () => retry() }, icon("arrow"));
 
   /** Go on watching what was running when the page was left. */
   async function resume() {
@@ -156,7 +190,7 @@ export function bench(onSettled) {
       return;
     }
     if (isOver(prediction)) ended(prediction);
-    else await watch((onState, signal) => follow(prediction, onState, signal));
+    else await watch((onState, signal) => follow(prediction, onState, signal), undefined, prediction.model === api.ADAPT ? "Learn" : undefined);
   }
 
   byId("create-form").addEventListener("submit", (event) => {

@@ -66,7 +66,7 @@ function nothing() {
 function row(item, price, onRemoved) {
   const seconds = (item.executionTime ?? 0) / 1000;
   const short = item.id.slice(0, 8);
-  const output = item.status === "completed" ? api.outputUrl(item) : null;
+  const output = item.status === "completed" && item.model !== api.ADAPT ? api.outputUrl(item) : null;
   const actions = el(
     "td",
     { class: "row-actions" },
@@ -113,7 +113,7 @@ export async function showPrediction(node, id) {
     el("h2", { text: "Inputs" }),
     el("dl", { class: "inputs-list" }, listed.map(([name, value]) => el("div", {}, el("dt", { text: name }), el("dd", { text: shorten(String(value)) })))),
   );
-  const code = snippets(prediction.input ?? {}, "The call that made this prediction. Your key is read from the environment.");
+  const code = snippets(prediction.input ?? {}, "The call that made this prediction. Your key is read from the environment.", prediction.model);
   const head = el("p", { class: "prediction-head" }, pill(prediction.status), el("code", { text: prediction.id }));
   if (prediction.status === "completed") {
     const result = resultView(prediction, { cost: price });

@@ -116,7 +116,7 @@ function makeControl(property, ids, onChange) {
 function choice(property, described, onChange) {
   const offered = property.enum.filter((one) => one !== null);
   const none = property.default === undefined || property.default === null;
-  const options = offered.map((one) => el("option", { value: String(one), text: String(one).replaceAll("_", " ") }));
+  const options = offered.map((one) => el("option", { value: String(one), text: property.titles?.[one] ?? String(one).replaceAll("_", " ") }));
   const input = el("select", { ...described, onchange: onChange }, none ? el("option", { value: "", text: "Automatic" }) : null, options);
   const standard = none ? "" : String(property.default);
   input.value = standard;

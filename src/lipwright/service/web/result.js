@@ -5,9 +5,11 @@ import { el, icon, button, showProblem } from "./dom.js";
 import { money, moment, span } from "./format.js";
 import { compare } from "./compare.js";
 import { reportView } from "./report.js";
+import { learnedView } from "./learned.js";
 
 /** The panel of a completed prediction. `before` overrides where the source is shown from; `actions` come last. */
 export function resultView(prediction, { before = api.inputUrl(prediction), cost = null, actions = [] } = {}) {
+  if (prediction.model === api.ADAPT) return learnedView(prediction, actions);
   const after = api.outputUrl(prediction);
   if (after === null) return { node: el("p", { class: "muted", text: "The output was swept or deleted; only the record is left." }), close() {} };
   const figure = compare({ before, after, longer: prediction.input?.longer });

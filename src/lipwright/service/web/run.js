@@ -13,13 +13,13 @@ export const isOver = (prediction) => TERMINAL.has(prediction.status);
  * Upload what is a file, submit, and follow the prediction to its end, which is returned.
  *
  * `media` is {video, audio}, each {file} or {url}; `onState` gets {phase: "upload" | "queue" | "work" | "offline",
- * fraction, stage, prediction}. `signal` stops uploads and waiting. Raises ApiError and AbortError.
+ * fraction, stage, prediction}. `signal` stops uploads and waiting, `send` submits. Raises ApiError and AbortError.
  */
-export async function run(media, options, onState, signal) {
+export async function run(media, options, onState, signal, send = api.submit) {
   const inputs = await uploadAll(media, onState, signal);
   onState({ phase: "queue", fraction: 0, stage: "", prediction: null });
   // Not broken off by the signal: the server may have accepted it by then, and must be told to stop.
-  const accepted = await api.submit({ ...inputs, ...options });
+  const accepted = await send({ ...inputs, ...options });
   const prediction = { ...accepted, input: { ...inputs, ...options } };
   if (signal.aborted) return follow(await api.cancel(prediction.id), onState);
   sessionStorage.setItem(RUNNING, prediction.id);

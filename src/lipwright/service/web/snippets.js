@@ -1,7 +1,7 @@
 // The call that was just made, for a shell, Python and JavaScript, ready to paste.
 
 import { el, button, announce, freshId } from "./dom.js";
-import { baseUrl, MODEL } from "./api.js";
+import { ADAPT, baseUrl, MODEL } from "./api.js";
 
 const KEY = "LIPWRIGHT_KEY";
 
@@ -19,10 +19,10 @@ function python(value, indent = "") {
 }
 
 /** {curl, python, javascript} for these inputs. */
-export function snippetTexts(inputs) {
+export function snippetTexts(inputs, model = MODEL) {
   const body = JSON.stringify(inputs, null, 2);
   const curl = `# ${KEY} holds your API key.
-id=$(curl -sS ${baseUrl}/api/v3/${MODEL} \\
+id=$(curl -sS ${baseUrl}/api/v3/${model} \\
   -H "Authorization: Bearer $${KEY}" \\
   -H "Content-Type: application/json" \\
   -d ${shellWord(body)} |
@@ -38,22 +38,22 @@ import os
 from wavespeed import Client
 
 client = Client(api_key=os.environ["${KEY}"], base_url="${baseUrl}")
-result = client.run("${MODEL}", ${python(inputs)})
+result = client.run("${model}", ${python(inputs)})
 print(result["outputs"][0])
 `;
   const js = `// npm install wavespeed
 import { Client } from "wavespeed";
 
 const client = new Client(process.env.${KEY}, { baseUrl: "${baseUrl}" });
-const result = await client.run("${MODEL}", ${body});
+const result = await client.run("${model}", ${body});
 console.log(result.outputs[0]);
 `;
   return { curl, python: py, javascript: js };
 }
 
 /** Tabs with the three texts; `note` says what they do. */
-export function snippets(inputs, note) {
-  const texts = snippetTexts(inputs);
+export function snippets(inputs, note, model = MODEL) {
+  const texts = snippetTexts(inputs, model === ADAPT ? ADAPT : MODEL);
   const names = { curl: "curl", python: "Python", javascript: "JavaScript" };
   const group = freshId("snippet");
   const code = el("code");

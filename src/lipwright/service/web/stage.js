@@ -21,14 +21,14 @@ export function emptyStage(onSample) {
   );
 }
 
-/** The panel of a run; `update(state)` shows a state of run.js. */
-export function runningStage({ onCancel }) {
+/** The panel of a run; `update(state)` shows a state of run.js, `work` names its last step. */
+export function runningStage({ onCancel, work = "Render" }) {
   const began = Date.now();
   const bar = el("progress", { class: "bar", max: 1, value: 0, "aria-label": "Progress" });
   const percent = el("span", { class: "percent", text: "0", "aria-hidden": "true" });
   const headline = el("h2", { text: "Starting" });
   const detail = el("p", { class: "muted", text: "" });
-  const steps = STEPS.map(([name, words]) => el("li", { "data-step": name }, el("i", { "aria-hidden": "true" }), el("span", { text: words })));
+  const steps = STEPS.map(([name, words]) => el("li", { "data-step": name }, el("i", { "aria-hidden": "true" }), el("span", { text: name === "work" ? work : words })));
   const stop = button("Cancel", { class: "quiet", onclick: cancel }, icon("close"));
   const node = el(
     "div",
@@ -93,7 +93,7 @@ function remaining(began, fraction) {
 }
 
 /** Names of stages that say more to people than the server's own. */
-const STAGES = { track: "Following the face", "lip-sync": "Painting the mouth" };
+const STAGES = { track: "Following the face", mouths: "Keeping the mouths", "lip-sync": "Painting the mouth" };
 
 const ADVICE = {
   1402: "Check that the link opens without a login, or upload the file instead.",
