@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from lipwright.service import keys, predictions, signing, webhooks
+from lipwright.service import bundles, keys, predictions, signing, webhooks
 from lipwright.service import tables as t
 from lipwright.service.db import open_database, transaction
 from lipwright.service.keys import Key
@@ -121,9 +121,14 @@ class Ground:
         self.receiver.close()
         self.engine.dispose()
 
-    def submit(self, *, patience_s: float = PATIENCE_S, **options: int) -> str:
-        """Submit a job as a stubborn client does: the same request again, until it is answered. Its id."""
-        body = json.dumps({"video": self._input, "audio": self._input, "steps": 6, **options})
+    def submit(self, *, patience_s: float = PATIENCE_S, adapt: bool = False, **options: int) -> str:
+        """Submit a job as a stubborn client does: the same request again, until it is answered. Its id.
+
+        adapt: one that learns a person instead of making a video.
+        """
+        model = "lipwright/adapt" if adapt else "bytedance/latentsync"
+        given = {"video": self._input, "audio": self._input, "steps": 6, **options}
+        body = json.dumps({"video": self._input} if adapt else given)
         headers = {
             "Authorization": f"Bearer {self.token}",
             "Content-Type": "application/json",
@@ -133,9 +138,7 @@ class Ground:
         while True:
             connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
             try:
-                connection.request(
-                    "POST", f"/api/v3/bytedance/latentsync?webhook={self.receiver.url}", body, headers
-                )
+                connection.request("POST", f"/api/v3/{model}?webhook={self.receiver.url}", body, headers)
                 answer = connection.getresponse()
                 said = json.loads(answer.read())
                 if answer.status == 200:
@@ -206,6 +209,15 @@ class Ground:
             deliveries=sum(self.receiver.deliveries[id] for id in ids),
             renders=sum(renders[id] for id in ids),
         )
+
+    def personal_bundles(self) -> dict[str, list[str]]:
+        """Names of the stored files of each bundle that the key has."""
+        storage = open_storage(self.settings)
+        with self.engine.connect() as conn:
+            return {
+                each.id: sorted(file.key.rpartition("/")[2] for file in storage.list(f"bundles/{each.id}"))
+                for each in bundles.of_key(conn, self.key.id)
+            }
 
     def balances(self, ids: list[str]) -> None:
         """Assert that nothing exists, was charged or announced beyond these jobs."""

@@ -21,11 +21,11 @@ class Cell:
     ids: list[str]
 
 
-def kill_at(ground: Ground, point: str, victim: str) -> Cell:
-    """Submit a job, stop it at a point, kill the victim, and wait for the job's end."""
+def kill_at(ground: Ground, point: str, victim: str, *, adapt: bool = False) -> Cell:
+    """Submit a job, stop it at a point, kill the victim, and wait for the job's end. adapt: see `submit`."""
     ground.arm(point)
     ids: list[str] = []
-    client = threading.Thread(target=lambda: ids.append(ground.submit()), daemon=True)
+    client = threading.Thread(target=lambda: ids.append(ground.submit(adapt=adapt)), daemon=True)
     client.start()
     ground.wait_reached(point)
     ground.kill(victim)

@@ -12,7 +12,7 @@ export function learnedView(prediction, actions = []) {
     "div",
     { class: "stage-done stage-learned" },
     el("h2", {}, icon("check"), `${name} was learned`),
-    el("p", { class: "muted" }, "The id of the bundle, for ", el("code", { text: "model" }), ": ", el("code", { text: prediction.id })),
+    el("p", { class: "muted" }, "It is among the models of the options now. In code, ", el("code", { text: "model" }), " is ", el("code", { text: prediction.id }), "."),
     findings,
     words,
     el("div", { class: "actions" }, actions),
