@@ -59,3 +59,23 @@ def _device(name: str | None) -> "torch.device":
     if index and int(index) >= count:
         raise OptionError(f"device is {name!r}, but this machine has {count} CUDA devices.")
     return torch.device(name)
+
+
+def computes_bf16() -> bool:
+    """Whether this CPU has bfloat16 units. Without them that format is emulated, 25 times slower than fp32
+    (measured on an AVX2 machine, torch 2.13).
+    """
+    import torch
+
+    ask = getattr(torch.cpu, "get_capabilities", None)
+    if ask is None:  # before torch 2.9
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    found = ask()
+    return any(bool(found.get(unit, False)) for unit in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
+
+
+def quick_autocast() -> "torch.autocast":
+    """Networks that train on a CPU compute in bf16 where it has units for that, else as they are."""
+    import torch
+
+    return torch.autocast("cpu", torch.bfloat16, enabled=computes_bf16())

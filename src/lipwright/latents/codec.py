@@ -13,13 +13,16 @@ from torch import Tensor, nn
 from lipwright.models import vae as autoencoder
 
 SCALE = 0.18215  # of the Stable Diffusion autoencoder; shift 0
-FACTOR = 8  # pixels per latent, on each side
+FACTOR = 8  # pixels per latent, on each side, of the released autoencoder
 CHANNELS = 4
 FRAMES_AT_ONCE = 8  # bounds the memory of the convolutions at full resolution
 
 
 class Codec(Protocol):
-    """Frames as the first axis; pixels -1..1; h and w multiples of 8."""
+    """Frames as the first axis; pixels -1..1; h and w multiples of the factor."""
+
+    factor: int
+    """Pixels per latent, on each side."""
 
     def encode(
         self, pixels: Float[Tensor, "f 3 h w"], noise: Float[Tensor, "f 4 y x"] | None
@@ -49,6 +52,7 @@ class PosteriorCodec:
 
     def __init__(self, vae: nn.Module, *, scale: float = SCALE, shift: float = 0.0) -> None:
         self.vae = vae
+        self.factor = FACTOR
         self.scale = scale
         self.shift = shift
 
@@ -85,8 +89,11 @@ class PlainNetwork(Protocol):
 class PlainCodec:
     """An autoencoder without a random part (the embedded model's); noise is ignored. No gradients."""
 
-    def __init__(self, network: PlainNetwork, *, scale: float, shift: float = 0.0) -> None:
+    def __init__(
+        self, network: PlainNetwork, *, scale: float, shift: float = 0.0, factor: int = FACTOR
+    ) -> None:
         self.network = network
+        self.factor = factor
         self.scale = scale
         self.shift = shift
 

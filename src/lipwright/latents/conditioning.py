@@ -15,9 +15,9 @@ def masked(pixels: Float[Tensor, "f 3 h w"], keep_mask: Float[Tensor, "h w"]) ->
     return pixels * keep_mask
 
 
-def latent_mask(keep_mask: Float[Tensor, "h w"]) -> Float[Tensor, "y x"]:
-    """The mask at latent size, nearest neighbour: the top-left pixel of each 8 x 8 block."""
-    return keep_mask[::FACTOR, ::FACTOR]
+def latent_mask(keep_mask: Float[Tensor, "h w"], factor: int = FACTOR) -> Float[Tensor, "y x"]:
+    """The mask at latent size, nearest neighbour: the top-left pixel of each block of factor x factor px."""
+    return keep_mask[::factor, ::factor]
 
 
 def assemble(
@@ -44,4 +44,4 @@ def condition(
     """
     hidden = codec.encode(masked(pixels, keep_mask), masked_noise)
     shown = codec.encode(pixels if reference is None else reference, reference_noise)
-    return assemble(latent_mask(keep_mask), hidden, shown)
+    return assemble(latent_mask(keep_mask, codec.factor), hidden, shown)

@@ -12,15 +12,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+SEEN_PX = 2  # side of the px blocks that the encoder looks at
+
 
 @dataclass(frozen=True)
 class PixelAutoencoderConfig:
-    """Shape of the network: channels at 1/2, 1/4 and 1/8 of the picture's size, residual blocks per level."""
+    """Shape of the network: channels of the three levels, fine to coarse, residual blocks per level.
+
+    block_px: side of the px blocks that the decoder draws at its finest level. The encoder always looks at
+    blocks of 2 px: with 3, it is shown the picture at two thirds of its size, and the decoder draws half as
+    many px again on each side as the encoder saw.
+    """
 
     channels: tuple[int, int, int] = (48, 80, 128)
     encoder_blocks: tuple[int, int, int] = (1, 1, 2)
     decoder_blocks: tuple[int, int, int] = (2, 2, 3)
     latent_channels: int = 4
+    block_px: int = 2
+
+    @property
+    def factor(self) -> int:
+        """Picture px per latent, on each side."""
+        return 4 * self.block_px
 
     @staticmethod
     def from_json(data: dict[str, object]) -> "PixelAutoencoderConfig":
@@ -54,7 +67,8 @@ def _level(channels: int, blocks: int) -> list[nn.Module]:
 
 
 class PixelAutoencoder(nn.Module):
-    """Pictures (n, 3, h, w) in -1..1, h and w multiples of 8, to latents (n, 4, h/8, w/8) and back.
+    """Pictures (n, 3, h, w) in -1..1 to latents (n, 4, h/factor, w/factor) and back; h and w are multiples of
+    the factor: 8 with blocks of 2 px, 12 with blocks of 3.
 
     Latents are unscaled (the bundle's scaling factor makes their spread about 1); there is no random part.
     """
@@ -64,8 +78,8 @@ class PixelAutoencoder(nn.Module):
         self.config = config
         fine, middle, coarse = config.channels
         self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(2),
-            nn.Conv2d(12, fine, 3, padding=1),
+            nn.PixelUnshuffle(SEEN_PX),
+            nn.Conv2d(3 * SEEN_PX**2, fine, 3, padding=1),
             *_level(fine, config.encoder_blocks[0]),
             nn.Conv2d(fine, middle, 4, stride=2, padding=1),
             *_level(middle, config.encoder_blocks[1]),
@@ -84,12 +98,18 @@ class PixelAutoencoder(nn.Module):
             nn.PixelShuffle(2),
             *_level(fine, config.decoder_blocks[0]),
             nn.SiLU(),
-            nn.Conv2d(fine, 12, 3, padding=1),
-            nn.PixelShuffle(2),
+            nn.Conv2d(fine, 3 * config.block_px**2, 3, padding=1),
+            nn.PixelShuffle(config.block_px),
         )
 
     def encode(self, pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c y x"]:
         """Latents of the pictures, unscaled."""
+        if self.config.block_px != SEEN_PX:
+            side = (
+                pictures.shape[-2] * SEEN_PX // self.config.block_px,
+                pictures.shape[-1] * SEEN_PX // self.config.block_px,
+            )
+            pictures = functional.interpolate(pictures, side, mode="bicubic", antialias=True)
         latents: Tensor = self.encoder(pictures)
         return latents
 

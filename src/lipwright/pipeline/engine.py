@@ -19,7 +19,7 @@ from lipwright.diffusion.schedule import Schedule
 from lipwright.errors import WeightsError
 from lipwright.faces.detect import FaceReader
 from lipwright.faces.insightface import PointReader
-from lipwright.latents.codec import FACTOR, Codec
+from lipwright.latents.codec import Codec
 from lipwright.latents.conditioning import assemble, latent_mask, masked
 from lipwright.models.listener import Listener
 from lipwright.models.unet import UNet3D
@@ -201,7 +201,7 @@ class Engine:
 
     def noise(self, draws: torch.Generator) -> Float[Tensor, "1 4 1 y x"]:
         """The one noise that all frames of a job start from: the first of its draws."""
-        side = self.bundle.resolution // FACTOR
+        side = self.bundle.resolution // self.codec.factor
         return shared_noise(draws, side, side)
 
     def encode(
@@ -213,7 +213,7 @@ class Engine:
         """
         pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).div(127.5).sub(1.0)
         pixels = pixels.to(self.choice.device, self.choice.dtype)
-        side = self.bundle.resolution // FACTOR
+        side = self.bundle.resolution // self.codec.factor
         spread: list[Tensor | None] = [None, None]
         if draws is not None:
             spread = [posterior_noise(draws, len(crops), side, side).to(pixels) for _ in spread]
@@ -242,7 +242,7 @@ class Engine:
         on_step: Callable[[int, Tensor], None],
     ) -> Float[Tensor, "f 4 y x"]:
         """As `denoise`, telling the latents (1, 4, f, y, x) after each step."""
-        condition = assemble(latent_mask(self._keep_mask), hidden, shown)
+        condition = assemble(latent_mask(self._keep_mask, self.codec.factor), hidden, shown)
         denoiser = Denoiser(self._unet, condition, told, guidance=sampling.guidance, reuse=sampling.reuse)
         solver = self.schedule.solver(sampling.solver, sampling.steps, seed=sampling.seed)
         start = over_frames(noise, len(hidden)).to(self.choice.device)

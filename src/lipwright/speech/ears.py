@@ -7,9 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lipwright.models.articulation import ArticulationEncoder, Heard, with_places
+from lipwright.models.listener import Listener, own_level, relative
 from lipwright.models.whisper import AudioEncoder
 from lipwright.speech.features import Blocks
 from lipwright.speech.per_frame import ROWS_PER_S, Rows, tokens
+
+LEVEL_ROWS = 1500  # 30 s: a sound's own loudness and spectrum are taken over so much of it
 
 
 @runtime_checkable
@@ -38,6 +41,26 @@ class ArticulationEars:
 
     def encode(self, mel: Float[Tensor, "1 80 m"]) -> Float[Tensor, "1 r layers c"]:
         heard: Heard = self.encoder(mel)
+        return heard.tokens[:, :, None]
+
+    def tokens(self, sound: Rows, times_s: Sequence[float]) -> Float[Tensor, "f n d"]:
+        return with_places(tokens(sound, times_s))
+
+
+class ListenerEars:
+    """The embedded model's: activations and mouth measures of a network that needs no window of its own.
+
+    A block of up to 30 s is heard against its own loudness and spectrum; each row in it has heard all it can.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        context = 2 * (listener.config.reach + 2)
+        self.blocks = Blocks("overlap", rows=max(LEVEL_ROWS, 4 * context), context=context, padding=None)
+
+    def encode(self, mel: Float[Tensor, "1 80 m"]) -> Float[Tensor, "1 r layers c"]:
+        power = (mel * 4.0 - 4.0).float()  # back from Whisper's scale
+        heard: Heard = self.listener(relative(power, own_level(power)).to(mel.dtype))
         return heard.tokens[:, :, None]
 
     def tokens(self, sound: Rows, times_s: Sequence[float]) -> Float[Tensor, "f n d"]:

@@ -83,6 +83,7 @@ class _Window:
 class _Task:
     index: int
     seed: int
+    side: int
     config: MaterialConfig
     windows: tuple[_Window, ...]
 
@@ -97,8 +98,7 @@ def _reader() -> FaceReader:
     return _READERS[0]
 
 
-def _cut(picture: Pixels, matrix: NDArray[np.float32]) -> Pixels:
-    size = TINY_TEMPLATE.resolution
+def _cut(picture: Pixels, matrix: NDArray[np.float32], size: int) -> Pixels:
     box = frame_box(matrix, size, picture.shape[1], picture.shape[0], 4)
     left, top, right, bottom = box
     face = crop(picture[top:bottom, left:right].astype(np.float32), box, matrix, size)
@@ -109,6 +109,7 @@ def _identity_frames(task: _Task) -> dict[str, NDArray[Any]]:
     """All frames of one identity whose face was found."""
     rng = np.random.default_rng([task.seed, 77])
     portrait = Portrait(draw_identity(task.seed), task.config.render_px)
+    template = TINY_TEMPLATE.at(task.side)
     out: dict[str, list[Any]] = {key: [] for key in KEYS}
     for number, window in enumerate(task.windows):
         poses = draw_motion(task.seed * 31 + number, np.arange(len(window.mouths)) / 25 + rng.uniform(0, 20))
@@ -120,15 +121,14 @@ def _identity_frames(task: _Task) -> dict[str, NDArray[Any]]:
             previous = _reader().read(source, previous)[:1]
             if not previous:
                 continue
-            size = TINY_TEMPLATE.resolution
-            matrix = fit(anchors(keep(previous[0].points), TINY_TEMPLATE), TINY_TEMPLATE)
-            matrix = _bend(matrix, np.random.default_rng(bend), task.config.jitter, size)
+            matrix = fit(anchors(keep(previous[0].points), template), template)
+            matrix = _bend(matrix, np.random.default_rng(bend), task.config.jitter, task.side)
             marks = portrait.landmarks(pose, target_mouth)
             lips = np.asarray([marks[name] for name in LIPS], np.float32)
             lips = lips @ matrix[:, :2].T + matrix[:, 2]
             values = (
-                _cut(source, matrix),
-                _cut(portrait.render(pose, target_mouth), matrix),
+                _cut(source, matrix, task.side),
+                _cut(portrait.render(pose, target_mouth), matrix, task.side),
                 window.first_row + frame * FEATURE_HZ / 25,
                 window.utterance,
                 task.index,
@@ -163,16 +163,20 @@ def make_clips(
     config: MaterialConfig,
     speech: SpeechMaterial,
     seed: int,
+    side: int,
     processes: int,
     say: Callable[[str], None],
 ) -> ClipMaterial:
-    """Render all identities into `folder` (about 2 x 49 kB a frame at 128 px), or load a finished set."""
+    """Render all identities into `folder` as crops of `side` px (two of 110 kB a frame at 192 px), or load a
+    finished set.
+    """
     if not (folder / "clips.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         tasks = [
             _Task(
                 index,
                 (seed * 50_021 + index * 13 + 5) % EVALUATION_SEED,
+                side,
                 config,
                 _windows(index, config, speech, seed),
             )
@@ -202,9 +206,8 @@ def _render_all(folder: Path, tasks: list[_Task], processes: int, say: Callable[
                 say(f"clips: {done} of {len(tasks)} identities, {missed} frames without a face")
     for key, parts in small.items():
         np.save(folder / f"{key}.npy", np.concatenate(parts))
-    size = TINY_TEMPLATE.resolution
     for key in KEYS[:2]:
-        raw = np.memmap(folder / f"{key}.raw", np.uint8, "r").reshape(-1, size, size, 3)
+        raw = np.memmap(folder / f"{key}.raw", np.uint8, "r").reshape(-1, tasks[0].side, tasks[0].side, 3)
         np.save(folder / f"{key}.npy", raw)
         (folder / f"{key}.raw").unlink()
     write_json(folder / "clips.json", {"frames_without_a_face": missed, "identities": len(tasks)})

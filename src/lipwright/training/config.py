@@ -14,33 +14,38 @@ class MaterialConfig:
     identities: int = 700
     early_identities: int = 160  # of their own; the autoencoder learns on these while the others are rendered
     windows_per_identity: int = 2  # runs of consecutive frames, for the temporal layers
-    window_frames: int = 8
-    render_px: int = 256
+    window_frames: int = 16
+    render_px: int = 384
     jitter: float = 0.03  # spread of the crop's size and place, as a fraction of the crop
 
 
 @dataclass(frozen=True)
 class SpeechConfig:
-    """Sound to articulation: a Whisper-shaped encoder with a head for visemes and measures."""
+    """Sound to articulation: the bundled ears trained further, or new ones of the shape given here."""
 
+    start_from_ears: bool = True
     width: int = 192
-    heads: int = 6
-    layers: int = 4
-    window_s: float = 3.0
-    context_s: float = 0.5
-    steps: int = 2400
-    batch: int = 32
-    rate: float = 1.5e-3
+    hidden: int = 256
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
+    window_s: float = 6.0
+    tempo: tuple[float, float] = (0.9, 1.12)
+    rough_share: float = 0.5  # of the windows, heard as through rooms and microphones
+    silent_share: float = 0.05  # in which nobody speaks, whatever hums there
+    steps: int = 1200
+    batch: int = 16
+    rate: float = 1.2e-3
     measures_weight: float = 20.0
     velocity_weight: float = 10.0
+    likeness_weight: float = 1.0  # 1 - correlation of each window's jaw
 
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Crops to latents: patches first, then the decoder alone on frozen latents."""
+    """Crops to latents: patches first, then the decoder alone on frozen latents, with a critic beside it."""
 
     channels: tuple[int, int, int] = (48, 80, 128)
-    patch_px: int = 64
+    block_px: int = 3  # the decoder draws 192 px from what the encoder saw at 128
+    patch_px: int = 96
     mouth_share: float = 0.65  # of the patches, drawn around the mouth
     steps: int = 4000
     batch: int = 24
@@ -49,7 +54,10 @@ class AutoencoderConfig:
     latent_power: float = 1e-4
     gradient_weight: float = 0.5
     decoder_steps: int = 3000
+    decoder_batch: int = 12
     decoder_rate: float = 8e-4
+    adversarial_weight: float = 0.03  # of the critic's opinion; 0 trains without one
+    adversarial_from: int = 300  # steps of the decoder before it counts
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,8 @@ class TinyConfig:
     """One run of `lipwright train tiny`. Seeds at and above 1,000,000 belong to evaluation."""
 
     seed: int = 1
-    resolution: int = 128
+    start: str = ""  # a bundle whose encoder, decoder and U-Net are trained further; empty: from nothing
+    resolution: int = 192
     material: MaterialConfig = field(default_factory=MaterialConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
@@ -96,8 +105,12 @@ TOY = TinyConfig(
         windows_per_identity=1,
         window_frames=2,
     ),
-    speech=SpeechConfig(width=32, heads=2, layers=2, steps=4, batch=2),
-    autoencoder=AutoencoderConfig(channels=(8, 8, 16), steps=4, batch=2, decoder_steps=2),
+    speech=SpeechConfig(
+        start_from_ears=False, width=16, hidden=16, dilations=(1, 2), window_s=2.0, steps=4, batch=2
+    ),
+    autoencoder=AutoencoderConfig(
+        channels=(8, 8, 16), steps=4, batch=2, decoder_steps=3, decoder_batch=2, adversarial_from=1
+    ),
     unet=UNetTrainConfig(channels=(16, 32), heads=2, groups=8, steps=4, batch=2),
 )
 """All parts at toy size: the whole run takes seconds and teaches nothing; for tests."""

@@ -32,7 +32,7 @@ def drawn(task: "UNetTask", clip: int, sound_of: int, windows: int) -> Pictures:
     run, base, shelf = task.run, task.base, task.held.shelf
     device = next(task.network.parameters()).device
     keep = base.keep_mask.to(device)
-    side = base.side // 8
+    side = base.side // base.codec.factor
     noise = shared_noise(clip_generator(HELD_NOISE), side, side)
     count = min(windows * run.frames, shelf.rows[clip].frames, shelf.rows[sound_of].frames)
     made = []

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from lipwright.device import quick_autocast
+from lipwright.models.critic import PatchCritic, adversarial_losses, trained_together
 from lipwright.models.pixel_autoencoder import PixelAutoencoder, PixelAutoencoderConfig
 from lipwright.training.clip_material import ClipMaterial
 from lipwright.training.config import AutoencoderConfig
@@ -74,12 +77,24 @@ def _check(network: PixelAutoencoder, clips: ClipMaterial) -> dict[str, float]:
     with torch.no_grad():
         true = to_range(clips.target[held])
         found = network(true)
-    mouths = []
+    mouths, edges = [], []
     for i, frame in enumerate(held):
         left, top, right, bottom = (int(v) for v in np.clip(clips.mouth[frame], 0, true.shape[-1] - 1))
         area = (i, slice(None), slice(top, bottom + 1), slice(left, right + 1))
         mouths.append(psnr(found[area], true[area]))
-    return {"held_psnr": psnr(found, true), "held_psnr_mouth": float(np.mean(mouths))}
+        edges.append([_edges(found[area]), _edges(true[area])])
+    sharp = np.asarray(edges).mean(axis=0)
+    return {
+        "held_psnr": psnr(found, true),
+        "held_psnr_mouth": float(np.mean(mouths)),
+        "held_sharpness": float(sharp[0] / max(sharp[1], 1e-9)),
+    }
+
+
+def _edges(picture: Float[Tensor, "3 h w"]) -> float:
+    """Variance of the Laplacian, as `evaluate presenter` measures sharpness."""
+    grey = np.asarray(picture.mean(0).clamp(-1, 1), np.float32)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
 def train_autoencoder(
@@ -87,7 +102,7 @@ def train_autoencoder(
 ) -> tuple[PixelAutoencoder, Stage]:
     """Both halves together, latents under light noise and a light pull to small power."""
     torch.manual_seed(seed)
-    network = PixelAutoencoder(PixelAutoencoderConfig(channels=config.channels))
+    network = PixelAutoencoder(PixelAutoencoderConfig(channels=config.channels, block_px=config.block_px))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stage = Stage("autoencoder", network, folder, config.steps, config.rate, seed, ema=0.995, say=say)
     trained = np.flatnonzero(np.asarray(clips.identity) >= min(HELD_IDENTITIES, int(clips.identity.max())))
@@ -95,7 +110,7 @@ def train_autoencoder(
     def losses(generator: torch.Generator) -> dict[str, Tensor]:
         frames = trained[torch.randint(len(trained), (config.batch,), generator=generator).numpy()]
         true = draw_patches(clips, frames, config, generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_autocast():
             latents = network.encode(true).float()
             noise = torch.randn(latents.shape, generator=generator) * config.latent_noise
             found = network.decode(latents + noise * latents.detach().std())
@@ -112,6 +127,15 @@ def train_autoencoder(
     return result.eval(), stage
 
 
+class _Pupil(nn.Module):
+    """The autoencoder with its critic: one state, one step."""
+
+    def __init__(self, autoencoder: PixelAutoencoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.critic = PatchCritic()
+
+
 def train_decoder(
     folder: Path,
     start: PixelAutoencoder,
@@ -120,37 +144,47 @@ def train_decoder(
     seed: int,
     say: Callable[[str], None],
 ) -> tuple[PixelAutoencoder, Stage]:
-    """The decoder goes on alone while the encoder, and with it every latent, stays as it is."""
+    """The decoder goes on alone, a critic beside it, while the encoder and every latent stay as they are."""
+    torch.manual_seed(seed)  # the critic's first weights
     start.requires_grad_(True)
     start.encoder.requires_grad_(False)
+    pupil = _Pupil(start)
     stage = Stage(
         "decoder",
-        start,
+        pupil,
         folder,
         config.decoder_steps,
         config.decoder_rate,
         seed + 1,
         ema=0.998,
         say=say,
-        trained=list(start.decoder.parameters()),
+        trained=list(trained_together(pupil)),
     )
     trained = np.flatnonzero(np.asarray(clips.identity) >= min(HELD_IDENTITIES, int(clips.identity.max())))
 
     def losses(generator: torch.Generator) -> dict[str, Tensor]:
-        frames = trained[torch.randint(len(trained), (config.batch,), generator=generator).numpy()]
+        frames = trained[torch.randint(len(trained), (config.decoder_batch,), generator=generator).numpy()]
         true = draw_patches(clips, frames, config, generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_autocast():
             with torch.no_grad():
                 latents = start.encode(true).float()
             noise = torch.randn(latents.shape, generator=generator) * config.latent_noise * 0.5
             found = start.decode(latents + noise * latents.std())
-        return {"loss": picture_loss(found.float(), true, config.gradient_weight)}
+        picture = picture_loss(found.float(), true, config.gradient_weight)
+        if config.adversarial_weight == 0:
+            return {"loss": picture, "picture": picture}
+        critic, wish = adversarial_losses(pupil.critic, found.float(), true)
+        weight = config.adversarial_weight if stage.step >= config.adversarial_from else 0.0
+        return {"loss": picture + critic + weight * wish, "picture": picture, "critic": critic, "wish": wish}
 
     def check() -> dict[str, float]:
-        assert isinstance(stage.result, PixelAutoencoder)
-        return _check(stage.result, clips)
+        return _check(_autoencoder_of(stage), clips)
 
     stage.run(losses, check)
+    return _autoencoder_of(stage).eval(), stage
+
+
+def _autoencoder_of(stage: Stage) -> PixelAutoencoder:
     result = stage.result
-    assert isinstance(result, PixelAutoencoder)
-    return result.eval(), stage
+    assert isinstance(result, _Pupil)
+    return result.autoencoder

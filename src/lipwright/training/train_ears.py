@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lipwright.device import quick_autocast
 from lipwright.models.articulation import Heard
 from lipwright.models.listener import Listener, ListenerConfig, own_level, relative
 from lipwright.presenter.parameters import PARAMETERS
@@ -18,7 +19,6 @@ from lipwright.training.ears_config import SHARES, EarsConfig
 from lipwright.training.ears_material import ROWS_HZ, EarsMaterial, Windows, cut
 from lipwright.training.loop import Stage
 from lipwright.training.roughen_ears import nothing_said, roughen_ears
-from lipwright.training.train_speech import correlations
 
 _JAW = PARAMETERS.index("jaw")
 _SILENT_SHARE = 0.08  # windows without a word: whatever hums there, the mouth stays shut
@@ -28,6 +28,13 @@ _IMPORTANT = torch.tensor([2.0 if name in ("jaw", "press", "tuck") else 1.0 for 
 def network_of(config: EarsConfig) -> Listener:
     """The network of a run, untrained."""
     return Listener(ListenerConfig(config.width, config.hidden, config.dilations, PARAMETERS, len(VISEMES)))
+
+
+def correlations(found: Tensor, true: Tensor) -> Tensor:
+    """Pearson correlation of each column over all rows: (n, 7) and (n, 7) to (7,)."""
+    found, true = found - found.mean(0), true - true.mean(0)
+    size: Tensor = found.norm(dim=0) * true.norm(dim=0)
+    return (found * true).sum(0) / size.clamp(min=1e-9)
 
 
 def draw_batch(material: EarsMaterial, config: EarsConfig, generator: torch.Generator) -> Windows:
@@ -107,7 +114,7 @@ def _losses(
     windows = draw_batch(material, config, generator)
     mel = roughen_ears(windows.mel, windows.quiet, generator)
     heard = relative(mel, own_level(mel))
-    with torch.autocast("cpu", torch.bfloat16):
+    with quick_autocast():
         out = stage.network(heard)
     return loss_parts(out, windows, config)
 

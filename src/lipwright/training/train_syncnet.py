@@ -184,7 +184,7 @@ class SyncNetTask:
         if self.codec is None:
             return batch["frames"]
         frames = batch["frames"]
-        side = frames.shape[-1] // 8
+        side = frames.shape[-1] // self.codec.factor
         draws = [
             torch.randn(FRAMES, 4, side, side, generator=item_generator(seed, int(number), "posterior"))
             for number in batch["item"]

@@ -17,19 +17,21 @@ import torch
 from lipwright.errors import LipwrightError
 from lipwright.faces.align import TINY_TEMPLATE
 from lipwright.faces.mask import TINY_MASK
-from lipwright.models.articulation import ArticulationEncoder
-from lipwright.models.pixel_autoencoder import PixelAutoencoder, parameter_count
+from lipwright.models.listener import Listener, ListenerConfig
+from lipwright.models.pixel_autoencoder import PixelAutoencoder, PixelAutoencoderConfig, parameter_count
 from lipwright.training.clip_material import ClipMaterial, make_clips
-from lipwright.training.config import TinyConfig, write_json
+from lipwright.training.config import AutoencoderConfig, TinyConfig, write_json
 from lipwright.training.loop import Stage
 from lipwright.training.speech_material import SpeechMaterial, make_speech
 from lipwright.training.train_autoencoder import train_autoencoder, train_decoder
 from lipwright.training.train_speech import train_speech
 from lipwright.training.train_tiny_unet import SCHEDULE, encode_all, train_unet
 from lipwright.weights.bundle import Bundle, write_description
+from lipwright.weights.find import find_bundle
 from lipwright.weights.load import load_weights, save_weights
 
 Say = Callable[[str], None]
+STAGES = ("speech", "autoencoder", "decoder", "unet")
 EARLY_SEED = 2  # added to the run's seed for the autoencoder's own people
 
 
@@ -60,15 +62,15 @@ def speech(work: Path, config: TinyConfig, processes: int, say: Say) -> SpeechMa
 
 def clips(work: Path, config: TinyConfig, say: Say) -> ClipMaterial:
     """The rendered crops."""
-    return make_clips(work / "clips", config.material, speech(work, config, 1, say), config.seed, 1, say)
+    heard = speech(work, config, 1, say)
+    return make_clips(work / "clips", config.material, heard, config.seed, config.resolution, 1, say)
 
 
 def early_clips(work: Path, config: TinyConfig, say: Say) -> ClipMaterial:
     """A few crops of other people, for the autoencoder."""
     material = replace(config.material, identities=config.material.early_identities)
-    return make_clips(
-        work / "clips0", material, speech(work, config, 1, say), config.seed + EARLY_SEED, 1, say
-    )
+    heard = speech(work, config, 1, say)
+    return make_clips(work / "clips0", material, heard, config.seed + EARLY_SEED, config.resolution, 1, say)
 
 
 def ears_branch(work: Path, config: TinyConfig, say: Say) -> None:
@@ -78,7 +80,15 @@ def ears_branch(work: Path, config: TinyConfig, say: Say) -> None:
 
 
 def pictures_branch(work: Path, config: TinyConfig, say: Say) -> None:
-    """Render the crops, the early ones first, and train the autoencoder on those."""
+    """Render the crops, the early ones first, and train the autoencoder on those.
+
+    With a bundle to start from, its autoencoder is taken, drawn at the new size by a new last layer.
+    """
+    if config.start:
+        network = widened(find_bundle(config.start), config.autoencoder)
+        _finish(work, "autoencoder", network, None, network.config.to_json())
+        clips(work, config, say)
+        return
     early = early_clips(work, config, say)
     network, stage = train_autoencoder(work, config.autoencoder, early, config.seed, say)
     _finish(work, "autoencoder", network, stage, network.config.to_json())
@@ -96,27 +106,47 @@ def decoder_branch(work: Path, config: TinyConfig, say: Say) -> None:
 
 def unet_branch(work: Path, config: TinyConfig, say: Say) -> None:
     """Encode everything once and train the U-Net."""
-    encoder = _ears(work, config)
+    encoder = _ears(work)
     picture = _autoencoder(work, "autoencoder")
+    base = find_bundle(config.start) if config.start else None
     material = encode_all(
-        picture, encoder, clips(work, config, say), speech(work, config, 1, say), config.unet, config.seed
+        picture,
+        encoder,
+        clips(work, config, say),
+        speech(work, config, 1, say),
+        config.unet,
+        config.seed,
+        None if base is None else float(base.part("autoencoder")["scaling"]),
     )
-    network, stage = train_unet(work, config.unet, material, config.seed, say)
+    start = None if base is None else base.file("unet")
+    network, stage = train_unet(work, config.unet, material, config.seed, say, start)
     _finish(work, "unet", network, stage, network.config.to_json(), {"scaling": material.scaling})
 
 
-def _ears(work: Path, config: TinyConfig) -> ArticulationEncoder:
-    from lipwright.models.articulation import ArticulationConfig
+def widened(bundle: Bundle, config: AutoencoderConfig) -> PixelAutoencoder:
+    """A bundle's autoencoder that draws blocks of another size: all its weights but the last layer's.
 
+    Raises WeightsError when anything else does not fit.
+    """
+    old = PixelAutoencoderConfig.from_json(dict(bundle.part("autoencoder")["config"]))
+    kept = PixelAutoencoder(old)
+    load_weights(kept, bundle.file("autoencoder"))
+    network = PixelAutoencoder(replace(old, block_px=config.block_px))
+    own, found = network.state_dict(), kept.state_dict()
+    network.load_state_dict(
+        {key: found[key] if found[key].shape == own[key].shape else own[key] for key in own}
+    )
+    return network
+
+
+def _ears(work: Path) -> Listener:
     record = json.loads((work / "speech.record.json").read_text())
-    encoder = ArticulationEncoder(ArticulationConfig.from_json(record["config"]))
+    encoder = Listener(ListenerConfig.from_json(record["config"]))
     load_weights(encoder, work / "speech.safetensors")
     return encoder.eval()
 
 
 def _autoencoder(work: Path, name: str) -> PixelAutoencoder:
-    from lipwright.models.pixel_autoencoder import PixelAutoencoderConfig
-
     record = json.loads((work / f"{name}.record.json").read_text())
     network = PixelAutoencoder(PixelAutoencoderConfig.from_json(record["config"]))
     load_weights(network, work / f"{name}.safetensors")
@@ -127,15 +157,15 @@ def _finish(
     work: Path,
     name: str,
     network: torch.nn.Module,
-    stage: Stage,
+    stage: Stage | None,
     config: dict[str, Any],
     more: dict[str, Any] | None = None,
 ) -> None:
     save_weights(network, work / f"{name}.safetensors")
-    last = stage.curve[-1] if stage.curve else {}
+    last = stage.curve[-1] if stage is not None and stage.curve else {}
     record = {
         "config": config,
-        "steps": stage.step,
+        "steps": 0 if stage is None else stage.step,
         "parameters": parameter_count(network),
         "last": last,
         **(more or {}),
@@ -181,13 +211,15 @@ def assemble(work: Path, out: Path, config: TinyConfig) -> Bundle:
         part = out / f"{name}.part"
         part.write_bytes((work / f"{source}.safetensors").read_bytes())
         part.replace(out / f"{name}.safetensors")
-    for name in ("speech", "autoencoder", "decoder", "unet"):
-        (out / f"{name}.csv").write_bytes((work / f"{name}.csv").read_bytes())
-    return write_description(out, describe(config, records))
+    curves = [f"{name}.csv" for name in STAGES if (work / f"{name}.csv").exists()]
+    for name in curves:
+        (out / name).write_bytes((work / name).read_bytes())
+    return write_description(out, describe(config, records, curves))
 
 
-def describe(config: TinyConfig, records: dict[str, Any]) -> dict[str, Any]:
-    """model.json of a trained `tiny`, without checksums."""
+def describe(config: TinyConfig, records: dict[str, Any], curves: list[str]) -> dict[str, Any]:
+    """model.json of a trained `tiny`, without checksums. A bundle that it started from tells its own story."""
+    began = {} if not config.start else {"from": _origin(find_bundle(config.start))}
     speech_record, unet_record = records["speech"], records["unet"]
     template = replace(TINY_TEMPLATE, resolution=config.resolution)
     return {
@@ -212,11 +244,9 @@ def describe(config: TinyConfig, records: dict[str, Any]) -> dict[str, Any]:
                 "shift": 0.0,
             },
             "speech": {
-                "kind": "articulation",
+                "kind": "listener",
                 "file": "speech.safetensors",
                 "config": speech_record["config"],
-                "window_s": config.speech.window_s,
-                "context_s": config.speech.context_s,
             },
             "unet": {"kind": "latentsync", "file": "unet.safetensors", "config": unet_record["config"]},
         },
@@ -226,6 +256,16 @@ def describe(config: TinyConfig, records: dict[str, Any]) -> dict[str, Any]:
             "stages": {
                 name: {k: v for k, v in record.items() if k != "config"} for name, record in records.items()
             },
-            "curves": ["speech.csv", "autoencoder.csv", "decoder.csv", "unet.csv"],
+            "curves": curves,
+            **began,
         },
+    }
+
+
+def _origin(bundle: Bundle) -> dict[str, Any]:
+    """Which bundle a run started from, and how that one was trained."""
+    return {
+        "name": bundle.name,
+        "files": dict(bundle.info["files"]),
+        "training": bundle.info.get("training", {}),
     }

@@ -11,21 +11,25 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from lipwright.device import quick_autocast
 from lipwright.diffusion.denoiser import Denoiser
 from lipwright.diffusion.noise import over_frames, shared_noise
 from lipwright.diffusion.samplers import sample
 from lipwright.diffusion.schedule import Schedule
 from lipwright.faces.mask import TINY_MASK
-from lipwright.models.articulation import ArticulationEncoder, with_places
+from lipwright.latents.conditioning import latent_mask
+from lipwright.models.articulation import Heard, with_places
+from lipwright.models.listener import Listener, own_level, relative
 from lipwright.models.pixel_autoencoder import PixelAutoencoder
 from lipwright.models.unet import UNet3D, UNetConfig
 from lipwright.speech.per_frame import AFTER, BEFORE
-from lipwright.training.augment import normalise, roughen
 from lipwright.training.clip_material import ClipMaterial
 from lipwright.training.config import UNetTrainConfig
 from lipwright.training.loop import Stage
+from lipwright.training.roughen_ears import roughen_ears
 from lipwright.training.speech_material import SpeechMaterial
 from lipwright.training.train_autoencoder import HELD_IDENTITIES, to_range
+from lipwright.weights.load import load_checkpoint
 
 SCHEDULE = Schedule(prediction_type="v_prediction", spacing="trailing")
 
@@ -66,56 +70,48 @@ class LatentMaterial:
 
 
 @torch.no_grad()
-def listen_all(encoder: ArticulationEncoder, speech: SpeechMaterial, seed: int) -> Float[Tensor, "2 t w"]:
-    """Feature rows of all utterances, clean and roughened, by overlapping windows as at inference."""
+def listen_all(encoder: Listener, speech: SpeechMaterial, seed: int) -> Float[Tensor, "2 t w"]:
+    """Feature rows of all utterances, clean and roughened."""
     generator = torch.Generator().manual_seed(seed)
-    rows = encoder.config.context
-    edge, out = (
-        rows // 6,
-        torch.zeros(2, int(speech.starts[-1]), encoder.config.token_width, dtype=torch.float16),
-    )
+    width = encoder.config.width + len(encoder.config.measures)
+    out = torch.zeros(2, int(speech.starts[-1]), width, dtype=torch.float16)
     for utterance in range(len(speech)):
         span, mel = speech.rows(utterance), np.asarray(speech.mel[speech.columns(utterance)], np.float32).T
-        whole = torch.from_numpy(mel)[None]
-        versions = torch.cat(
-            [normalise(whole, whole.amax(dim=(1, 2), keepdim=True)), roughen(whole, generator)]
-        )
-        length, at = span.stop - span.start, 0
-        while at < length:
-            first = max(0, min(at - edge, length - rows))
-            piece = versions[:, :, 2 * first : 2 * (first + rows)]
-            with torch.autocast("cpu", torch.bfloat16):
-                found = encoder(piece).tokens.to(torch.float16)
-            stop = length if first + rows >= length else first + rows - edge
-            out[:, span.start + at : span.start + stop] = found[:, at - first : stop - first]
-            at = stop
+        quiet = torch.from_numpy(np.asarray(speech.visemes[span]) == 0).float()
+        clean = torch.from_numpy(mel)[None]
+        rough = roughen_ears(clean, quiet.repeat_interleave(2)[None, None], generator)
+        versions = torch.cat([clean, rough])
+        with quick_autocast():
+            heard: Heard = encoder(relative(versions, own_level(versions)))
+        out[:, span] = heard.tokens.to(torch.float16)
     return out
 
 
 @torch.no_grad()
 def encode_all(
     autoencoder: PixelAutoencoder,
-    encoder: ArticulationEncoder,
+    encoder: Listener,
     clips: ClipMaterial,
     speech: SpeechMaterial,
     config: UNetTrainConfig,
     seed: int,
+    scaling: float | None = None,
 ) -> LatentMaterial:
-    """Latents of targets, sources and masked sources; scaled so that the targets' spread is 1."""
-    size = clips.target.shape[1]
+    """Latents of targets, sources and masked sources; scaled so that the targets' spread is 1, or as given."""
+    size, factor = clips.target.shape[1], autoencoder.config.factor
     keep_mask = torch.from_numpy(TINY_MASK.keep_mask(size))[None, None]
     sets: dict[str, list[Tensor]] = {"target": [], "source": [], "masked": []}
     for start in range(0, len(clips), 64):
         part = slice(start, start + 64)
         source, target = to_range(clips.source[part]), to_range(clips.target[part])
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_autocast():
             for key, pictures in (("target", target), ("source", source), ("masked", source * keep_mask)):
                 sets[key].append(autoencoder.encode(pictures).to(torch.float32))
     latents = {key: torch.cat(parts) for key, parts in sets.items()}
-    scaling = 1 / float(latents["target"].std())
-    keep = torch.from_numpy(TINY_MASK.latent_mask(size)).float()[None, None]
+    scaling = 1 / float(latents["target"].std()) if scaling is None else scaling
+    keep = latent_mask(keep_mask[0, 0], factor).float()[None, None]
     weight = torch.where(keep > 0.5, config.outside_weight, 1.0).repeat(len(clips), 1, 1, 1)
-    boxes = np.asarray(clips.mouth) / 8
+    boxes = np.asarray(clips.mouth) / factor
     for i, (left, top, right, bottom) in enumerate(boxes):
         weight[i, 0, max(0, int(top) - 1) : int(bottom) + 2, max(0, int(left)) : int(right) + 1] = (
             config.mouth_weight
@@ -176,12 +172,19 @@ def sample_frames(network: UNet3D, material: LatentMaterial, frames: Tensor, ste
 
 
 def train_unet(
-    folder: Path, config: UNetTrainConfig, material: LatentMaterial, seed: int, say: Callable[[str], None]
+    folder: Path,
+    config: UNetTrainConfig,
+    material: LatentMaterial,
+    seed: int,
+    say: Callable[[str], None],
+    start: Path | None = None,
 ) -> tuple[UNet3D, Stage]:
-    """Train (or resume) on all but the held-out identities."""
+    """Train (or resume) on all but the held-out identities, from the weights of the file `start` if given."""
     torch.manual_seed(seed)
     latent_px = material.target.shape[-1]
     network = UNet3D(unet_config(config, material.tokens.shape[-1] + BEFORE + 1 + AFTER, latent_px))
+    if start is not None:
+        load_checkpoint(network, start)
     stage = Stage("unet", network, folder, config.steps, config.rate, seed, ema=config.ema, say=say)
     held = min(HELD_IDENTITIES, int(material.identity.max()))
     trained = torch.nonzero(material.identity >= held)[:, 0]
@@ -204,7 +207,7 @@ def train_unet(
         noisy = SCHEDULE.add_noise(clean, noise, t)
         keep = material.keep.expand(b, -1, -1, -1)
         inputs = torch.cat([noisy, keep, material.masked[frames].float(), reference], 1)[:, :, None]
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_autocast():
             found = network(inputs, t, tokens[:, None])
         wanted = SCHEDULE.target(clean, noise, t)
         error = functional.mse_loss(found[:, :, 0].float(), wanted, reduction="none").mean(1, keepdim=True)

@@ -50,7 +50,7 @@ class UNetTask:
         self.held = self._items(held, HELD_SEED, "epochs", 0.0)
         self._heard = {id(self._item): Kept(CLIPS_HEARD), id(self.held): Kept(CLIPS_HEARD)}
         self._keep = base.keep_mask.to(device)
-        small = latent_mask(self._keep)
+        small = latent_mask(self._keep, base.codec.factor)
         self._weight: Tensor | None = None
         if run.outside_weight != 1.0:
             weight = torch.where(small > 0.5, run.outside_weight, 1.0)
@@ -61,7 +61,8 @@ class UNetTask:
         shelf = ClipShelf(self.data.folder, rows, self.base.side, memory_mb=run.memory_mb)
         listens = self.judges.syncnet is not None
         order = ClipOrder(len(rows), seed, items)
-        return UNetItems(shelf, order, seed, run.frames, run.noise, run.mixing, dropout, listens)
+        factor = self.base.codec.factor
+        return UNetItems(shelf, order, seed, run.frames, run.noise, run.mixing, dropout, listens, factor)
 
     @property
     def item(self) -> Callable[[int], Items]:
@@ -93,7 +94,7 @@ class UNetTask:
             clean=encoded[0],
             masked=encoded[1],
             reference=encoded[2],
-            latent_mask=latent_mask(self._keep),
+            latent_mask=latent_mask(self._keep, self.base.codec.factor),
             audio=tokens * made["heard"][:, None, None, None].to(tokens),
             mel=made.get("mel"),
             noise=made["noise"],

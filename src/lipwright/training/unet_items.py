@@ -31,6 +31,7 @@ class UNetItems:
     mixing: float
     audio_dropout: float
     listens: bool
+    factor: int = FACTOR
 
     @property
     def shortest(self) -> int:
@@ -45,7 +46,7 @@ class UNetItems:
         starts = self.shelf.rows[clip].frames - count + 1
         start = int(rng.integers(starts))
         other = other_start(rng, starts, start, count)
-        side = self.shelf.side // FACTOR
+        side = self.shelf.side // self.factor
         item = {
             "pixels": to_pixels(self.shelf.frames(clip, start, count)),
             "reference": to_pixels(self.shelf.frames(clip, other, count)),

@@ -14,13 +14,14 @@ from lipwright.device import DeviceChoice
 from lipwright.errors import WeightsError
 from lipwright.latents.codec import OpenCodec, PlainCodec, PosteriorCodec
 from lipwright.models.articulation import ArticulationConfig, ArticulationEncoder
+from lipwright.models.listener import Listener, ListenerConfig
 from lipwright.models.pixel_autoencoder import PixelAutoencoder, PixelAutoencoderConfig
 from lipwright.models.temporal import PositionTable
 from lipwright.models.temporal import position_table as frame_table
 from lipwright.models.unet import UNet3D, UNetConfig, current_name
 from lipwright.models.vae import build_vae
 from lipwright.models.whisper import AudioEncoder, WhisperConfig, position_table
-from lipwright.speech.ears import ArticulationEars, Ears, WhisperEars
+from lipwright.speech.ears import ArticulationEars, Ears, ListenerEars, WhisperEars
 from lipwright.weights.bundle import Bundle
 from lipwright.weights.checkpoint import check_finite, read_checkpoint
 from lipwright.weights.manifest import TEMPORAL, check_fit, compare
@@ -89,7 +90,7 @@ def load_ears(bundle: Bundle, choice: DeviceChoice) -> Ears:
 def _pixel(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> OpenCodec:
     config = PixelAutoencoderConfig.from_json(dict(part["config"]))
     network = _loaded(lambda: PixelAutoencoder(config), bundle, "autoencoder", choice)
-    return PlainCodec(network, scale=float(part["scaling"]), shift=float(part["shift"]))
+    return PlainCodec(network, scale=float(part["scaling"]), shift=float(part["shift"]), factor=config.factor)
 
 
 def _sd_vae(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> OpenCodec:
@@ -103,6 +104,11 @@ def _articulation(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice)
     return ArticulationEars(encoder, float(part["window_s"]), float(part["context_s"]))
 
 
+def _listener(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> Ears:
+    config = ListenerConfig.from_json(part["config"])
+    return ListenerEars(_loaded(lambda: Listener(config), bundle, "speech", choice))
+
+
 def _whisper(bundle: Bundle, part: Mapping[str, Any], choice: DeviceChoice) -> Ears:
     config = WhisperConfig.from_json(part["config"])
     encoder = _loaded(lambda: AudioEncoder(config), bundle, "speech", choice)
@@ -113,7 +119,7 @@ CODECS: Mapping[str, Callable[[Bundle, Mapping[str, Any], DeviceChoice], OpenCod
     {"pixel": _pixel, "sd-vae": _sd_vae}
 )
 EARS: Mapping[str, Callable[[Bundle, Mapping[str, Any], DeviceChoice], Ears]] = MappingProxyType(
-    {"articulation": _articulation, "whisper": _whisper}
+    {"articulation": _articulation, "listener": _listener, "whisper": _whisper}
 )
 
 
