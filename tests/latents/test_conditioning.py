@@ -9,6 +9,8 @@ from lipwright.latents.conditioning import assemble, condition, latent_mask, mas
 class Recorder:
     """Encodes to a constant: the number of the call; notes what it was given."""
 
+    factor = 8
+
     def __init__(self) -> None:
         self.pixels: list[Tensor] = []
         self.noises: list[Tensor | None] = []

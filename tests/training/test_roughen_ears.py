@@ -11,6 +11,7 @@ from lipwright.training import roughen_ears as rough
 
 PARTS = [
     rough.warp_tract,
+    rough.colour,
     rough.blur_pitch,
     rough.shape_level,
     rough.add_babble,
@@ -76,3 +77,18 @@ def test_when_nobody_speaks_there_is_something_all_the_same() -> None:
     heard = rough.nothing_said(16, 200, _seed(1))
     assert heard.shape == (16, 80, 200) and torch.isfinite(heard).all()
     assert heard.std(dim=2).mean() > 0.1
+
+
+def test_reverberation_only_adds_and_does_not_come_before_the_sound() -> None:
+    power = torch.zeros(4, rough.BANDS, 100)
+    power[..., 50] = 1
+    wet = rough.reverberate(power, _seed(3))
+    assert float(wet[..., :50].abs().max()) == 0
+    assert float(wet[..., 51:].max()) > 0
+    assert bool((wet >= power * 0.999).all())
+
+
+@pytest.mark.parametrize("value", [rough.FLOOR, 0.0, 3.0])
+def test_silence_and_din_survive(value: float) -> None:
+    quiet = torch.ones(2, 1, 60)
+    assert torch.isfinite(rough.roughen_ears(torch.full((2, rough.BANDS, 60), value), quiet, _seed())).all()

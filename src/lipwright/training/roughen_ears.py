@@ -1,4 +1,4 @@
-"""Stronger treatment of mel power than augment.py's, for ears that must hear people, rooms, music and crowds.
+"""Rough treatment of mel power, so that ears trained on synthesisers hear people, rooms, music and crowds.
 
 On log10 mel power (b, 80, t) at 100 columns a second, in PyTorch, with an explicit generator. Amounts are in
 decades of power: 0.1 is 1 dB.
@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from lipwright.training.augment import BANDS, FLOOR, colour, reverberate
-
+BANDS = 80
+FLOOR = -10.0  # log10 of the smallest power kept (speech/mel.py)
 Mel = Float[Tensor, "b 80 t"]
 
 
@@ -34,6 +34,36 @@ def warp_tract(mel: Mel, generator: torch.Generator) -> Mel:
     part = (at - low)[..., None]
     low = low[..., None].expand(-1, -1, mel.shape[-1])
     return mel.gather(1, low) * (1 - part) + mel.gather(1, low + 1) * part
+
+
+def colour(mel: Float[Tensor, "b 80 t"], generator: torch.Generator) -> Float[Tensor, "b 80 t"]:
+    """A smooth random equaliser of about +-8 dB, a tilt, at times a narrow band (telephones, far voices)."""
+    b = len(mel)
+    x = torch.linspace(0, 1, BANDS)[None, :, None]
+    curve = torch.zeros(b, BANDS, 1)
+    for order in range(1, 6):
+        curve = (
+            curve
+            + torch.randn(b, 1, 1, generator=generator) * 0.35 * torch.cos(torch.pi * order * x) / order**0.5
+        )
+    curve = curve + torch.randn(b, 1, 1, generator=generator) * 0.5 * (x - 0.5)
+    narrow = _draw(b, 0, 1, generator) < 0.3
+    low, high = _draw(b, 0, 0.12, generator), _draw(b, 0.6, 1.0, generator)
+    outside = functional.relu(low - x) + functional.relu(x - high)
+    return mel + curve - torch.where(narrow, outside * 30, torch.zeros(()))
+
+
+def reverberate(power: Float[Tensor, "b 80 t"], generator: torch.Generator) -> Float[Tensor, "b 80 t"]:
+    """An exponential tail (60 to 600 ms) under the sound, on two items in three."""
+    b = len(power)
+    length = 60
+    decay = _draw(b, 0.010, 0.10, generator)[:, 0] * 100  # time constant in columns
+    amount = _draw(b, 0.0, 0.35, generator)[:, 0] * (_draw(b, 0, 1, generator)[:, 0] < 0.66)
+    tail = torch.exp(-torch.arange(1, length + 1)[None] / decay)
+    kernel = torch.cat([torch.ones(b, 1), amount * tail / tail.sum(1, keepdim=True) * decay.clamp(max=4)], 1)
+    padded = functional.pad(power.transpose(0, 1), (length, 0))  # bands as batch, items as groups
+    wet = functional.conv1d(padded, kernel.flip(1)[:, None], groups=b)
+    return wet.transpose(0, 1)
 
 
 def blur_pitch(mel: Mel, generator: torch.Generator) -> Mel:

@@ -218,7 +218,7 @@ def assemble(work: Path, out: Path, config: TinyConfig) -> Bundle:
 
 
 def describe(config: TinyConfig, records: dict[str, Any], curves: list[str]) -> dict[str, Any]:
-    """model.json of a trained `tiny`, without checksums. A bundle that it started from tells its own story."""
+    """model.json of a trained `tiny`, without checksums. A bundle that it started from tells its story."""
     began = {} if not config.start else {"from": _origin(find_bundle(config.start))}
     speech_record, unet_record = records["speech"], records["unet"]
     template = replace(TINY_TEMPLATE, resolution=config.resolution)

@@ -97,7 +97,7 @@ def encode_all(
     seed: int,
     scaling: float | None = None,
 ) -> LatentMaterial:
-    """Latents of targets, sources and masked sources; scaled so that the targets' spread is 1, or as given."""
+    """Latents of targets, sources and masked sources; scaled to a spread of 1 of the targets, or as given."""
     size, factor = clips.target.shape[1], autoencoder.config.factor
     keep_mask = torch.from_numpy(TINY_MASK.keep_mask(size))[None, None]
     sets: dict[str, list[Tensor]] = {"target": [], "source": [], "masked": []}
