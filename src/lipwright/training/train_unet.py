@@ -214,7 +214,11 @@ def write_bundle(out: Path, task: UNetTask, curve: Sequence[Mapping[str, float]]
     temporal = network.config.use_motion_module
     record = {
         "command": f"lipwright train unet --stage {run.stage}",
-        "from": {"name": base.name, "files": dict(base.info["files"])},
+        "from": {
+            "name": base.name,
+            "files": dict(base.info["files"]),
+            "training": base.info.get("training", {}),
+        },
         "config": settings.to_json(run),
         "judges": task.judge_record,
         "clips": {"train": len(task._item.shelf), "shorter": task.short, "held_out": task.held_out},
@@ -233,7 +237,7 @@ def write_bundle(out: Path, task: UNetTask, curve: Sequence[Mapping[str, float]]
             out,
             {
                 **info,
-                "name": f"{base.name}-trained",
+                "name": run.name if run.name else f"{base.name}-trained",
                 "about": f"{base.info.get('about', base.name)} U-Net trained further, stage {run.stage}.",
                 "resolution": task.base.side,
                 "template": base.template.at(task.base.side).to_dict(),

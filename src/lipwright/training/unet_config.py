@@ -28,7 +28,8 @@ class UNetRun:
     differs from the base's U-Net configuration. parts: names (or pieces of names) of what is trained; empty
     for everything in stage 1 and for the released parts in stage 2. prediction: "epsilon" or "v_prediction";
     empty for the base's. noise: "mixed" shares a part of it among the frames (released; `mixing` is its
-    alpha), "shared" all of it, "independent" none. syncnet, videomae: folders or files of the judges.
+    alpha), "shared" all of it, "independent" none. name: of the bundle that is written; empty for the base's
+    with "-trained". syncnet, videomae: folders or files of the judges.
     perceptual: "lpips" from public files, "own" through the base's autoencoder, "auto" what is there;
     it looks below a share `look_top` of the picture (released: the lower half).
 
@@ -39,6 +40,7 @@ class UNetRun:
 
     stage: int = 1
     base: str = "tiny"
+    name: str = ""
     start: str = BASE
     side: int | None = None
     frames: int = 16
