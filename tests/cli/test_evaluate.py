@@ -30,7 +30,7 @@ def test_the_figures_as_json_with_a_sheet(desk: Desk) -> None:
     assert figures["clips"] == 1 and figures["per_clip"][0]["seed"] == EVALUATION_SEED
     assert figures["ceiling_correlation"] == figures["per_clip"][0]["ceiling_correlation"]
     assert sheet.stat().st_size > 1000
-    assert len(list((desk.outputs / "clips").iterdir())) == 3
+    assert len(list((desk.outputs / "clips").iterdir())) == 5
     assert list(desk.temp.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lipwright.errors import Cancelled, OptionError
 from lipwright.evaluation import presenter
-from lipwright.evaluation.presenter import FIGURES, Pictures, evaluate_presenter
+from lipwright.evaluation.presenter import FIGURES, Pictures, evaluate_presenter, leakage
 from lipwright.media.probe import probe_audio, probe_video
 from lipwright.options import SyncOptions
 from lipwright.pipeline.engine import Engine
@@ -63,7 +63,9 @@ def test_the_mesh_reads_the_truth_and_not_the_noise(measured: Any) -> None:
 def test_the_clips_are_kept_and_shown(measured: Any) -> None:
     figures, keep, sheets, _ = measured
     names = {path.name for path in keep.iterdir()}
-    assert names == {f"{SEED}-{name}" for name in ("source.mp4", "voice.wav", "synced.mp4")}
+    kept = ("source.mp4", "voice.wav", "synced.mp4", "silence.wav", "silent.mp4")
+    assert names == {f"{SEED}-{name}" for name in kept}
+    assert probe_video(keep / f"{SEED}-silent.mp4").duration_s == pytest.approx(presenter.SILENT_S, abs=0.04)
     synced = keep / f"{SEED}-synced.mp4"
     assert abs(probe_video(synced).duration_s - probe_audio(keep / f"{SEED}-voice.wav").duration_s) <= 0.04
     ((index, source, shown, truth),) = sheets
@@ -81,6 +83,18 @@ def test_the_source_and_the_truth_differ_in_the_mouth_alone(measured: Any) -> No
 
 def test_progress_counts_clips(measured: Any) -> None:
     assert [(event.done, event.total) for event in measured[3]] == [(0, 1), (1, 1)]
+
+
+def test_leakage_is_what_stays_open_in_silence() -> None:
+    true = np.linspace(0.1, 0.5, 101).astype(np.float32)  # of which 5 to 95 % are 0.36 wide
+    shut = np.full(4, 0.1, np.float32)
+    assert leakage(shut, shut, true) == 0
+    assert leakage(shut + np.float32(0.18), shut, true) == pytest.approx(0.5)
+    nan = float("nan")
+    mixed = np.array([0.28, nan, 0.02, nan], np.float32)  # 0.18 too far; unseen; below shut; unseen
+    assert leakage(mixed, shut, true) == pytest.approx(0.25)
+    assert np.isnan(leakage(np.full(4, nan, np.float32), shut, true))
+    assert np.isnan(leakage(shut, shut, np.full(5, 0.2, np.float32)))
 
 
 @pytest.mark.parametrize("seed", [0, 999_999, -1])
@@ -102,8 +116,8 @@ def test_it_can_be_cancelled(engine: Engine) -> None:
 
 
 def test_a_failure_is_not_averaged_away() -> None:
-    good = presenter.ClipFigures(1, 9, 0, 0.9, 0, 0.1, 0.1, 0.95, 1.0, 1.0, 1.0)
-    bad = presenter.ClipFigures(2, 9, 9, None, None, None, None, 0.9, None, 1.0, None)
+    good = presenter.ClipFigures(1, 9, 0, 0.9, 0, 0.1, 0.1, 0.95, 1.0, 1.0, 1.0, 0.0)
+    bad = presenter.ClipFigures(2, 9, 9, None, None, None, None, 0.9, None, 1.0, None, None)
     curve = np.zeros(13)
     curve[7] = 1
     summary = presenter._summary([good, bad], [curve, np.full(13, np.nan)])

@@ -44,12 +44,15 @@ FIGURES = (
     "range_ratio",
     "sharpness_ratio",
     "flicker_ratio",
+    "leakage",
 )
 RATE = 25
 SIZE = 384
 SECONDS = 4.0
 LAGS = 6
+SILENT_S = 1.0  # of silence that each clip is driven with as well
 SKIPPED_S = 1.5  # of the speeches that are not said: past their opening silence
+SILENT_FILES = ("silence.wav", "silent.mp4")
 STAGE = "evaluate clips"
 
 
@@ -68,6 +71,7 @@ class ClipFigures:
     range_ratio: float | None
     sharpness_ratio: float | None
     flicker_ratio: float | None
+    leakage: float | None
 
 
 @dataclass(frozen=True)
@@ -139,8 +143,9 @@ def evaluate_presenter(
     `mismatched_correlation` (with the truth of a speech that was not given), `source_correlation` (with the
     source's own mouth), `ceiling_correlation` (the mesh on the rendered truth), `range_ratio` (spread of the
     opening, 5 to 95 %, over the truth's), `sharpness_ratio` and `flicker_ratio` (mouth region, over the
-    truth's), `clips`, and the same for each under `per_clip`. What cannot be measured (no face found, no
-    motion) is None in its clip, and None as a mean when any clip lacks it: failures are not averaged away.
+    truth's), `leakage` (how far the mouth stays open in silence, see `leakage`), `clips`, and the same for
+    each under `per_clip`. What cannot be measured (no face found, no motion) is None in its clip, and None as
+    a mean when any clip lacks it: failures are not averaged away.
     Clips are kept under `keep` when given. Raises OptionError for a seed below 1,000,000.
     """
     if seed < EVALUATION_SEED:
@@ -201,9 +206,36 @@ def _one(
         flicker_ratio=_ratio(
             flicker(found.grey[:count], truth.box[:count]), flicker(truth.grey[:count], truth.box[:count])
         ),
+        leakage=_figure(leakage(*_silenced(engine, scene, source, options, job), truth.aperture[:count])),
     )
     source_pictures = [frame.rgb() for frame in read_frames(source)]
     return figures, curve, (source_pictures, shown, truth_pictures)
+
+
+def _silenced(
+    engine: "Engine", scene: _Scene, source: Path, options: SyncOptions, progress: Progress
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the mesh reads of the first second driven with silence, and of the same head, rendered shut."""
+    silence, out = (source.with_name(source.name.replace("source.mp4", end)) for end in SILENT_FILES)
+    quiet = Speech(np.zeros(round(SILENT_S * SAMPLE_RATE), np.float32), ())
+    _save_voice(silence, quiet)
+    engine.sync(source, silence, out, replace(options, force=True), progress)
+    shown = [frame.rgb() for frame in read_frames(out)]
+    shut = scene.frames(quiet)[: len(shown)]
+    found, closed = (read_mouths(pictures, engine.faces()).aperture for pictures in (shown, shut))
+    return found[: len(closed)], closed[: len(found)]
+
+
+def leakage(found: NDArray[np.float32], shut: NDArray[np.float32], true: NDArray[np.float32]) -> float:
+    """Mean opening in silence beyond that of a shut mouth, as a share of the range of openings in speech.
+
+    found, shut: (n,) openings frame by frame, of the output and of the same head with its mouth shut; what
+    lies below 0 counts as 0, frames without a face do not count. true: (m,) of the speech, range 5 to 95 %.
+    NaN when no frame or no range is there. 0: shut in silence; 1: as wide open as in the loudest speech.
+    """
+    beyond = np.maximum(found - shut, 0)
+    seen, whole = beyond[np.isfinite(beyond)], spread(true)
+    return float(seen.mean() / whole) if len(seen) and whole > 0 else float("nan")
 
 
 def _fitted(own: Speech, said: Speech) -> NDArray[np.float32]:
