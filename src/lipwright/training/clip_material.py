@@ -51,6 +51,10 @@ class ClipMaterial:
     def __len__(self) -> int:
         return len(self.row)
 
+    def one_in(self, every: int) -> "ClipMaterial":
+        """One frame in so many, from the first on."""
+        return ClipMaterial(*(getattr(self, key)[::every] for key in KEYS))
+
 
 def _bend(
     matrix: NDArray[np.float32], rng: np.random.Generator, spread: float, size: int

@@ -41,7 +41,7 @@ class SpeechConfig:
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Crops to latents: patches first, then the decoder alone on frozen latents, with a critic beside it."""
+    """Crops to latents: patches first, then the decoder alone on frozen latents."""
 
     channels: tuple[int, int, int] = (48, 80, 128)
     block_px: int = 3  # the decoder draws 192 px from what the encoder saw at 128
@@ -56,8 +56,7 @@ class AutoencoderConfig:
     decoder_steps: int = 3000
     decoder_batch: int = 12
     decoder_rate: float = 8e-4
-    adversarial_weight: float = 0.03  # of the critic's opinion; 0 trains without one
-    adversarial_from: int = 300  # steps of the decoder before it counts
+    energy_weight: float = 0.5  # of the likeness of edges and grain in strength
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ class UNetTrainConfig:
     layers_per_block: int = 1
     heads: int = 2
     groups: int = 16
+    every: int = 2  # of the rendered frames one in so many is encoded: neighbours teach little more
     steps: int = 5000
     batch: int = 32
     rate: float = 1e-3
@@ -108,9 +108,7 @@ TOY = TinyConfig(
     speech=SpeechConfig(
         start_from_ears=False, width=16, hidden=16, dilations=(1, 2), window_s=2.0, steps=4, batch=2
     ),
-    autoencoder=AutoencoderConfig(
-        channels=(8, 8, 16), steps=4, batch=2, decoder_steps=3, decoder_batch=2, adversarial_from=1
-    ),
+    autoencoder=AutoencoderConfig(channels=(8, 8, 16), steps=4, batch=2, decoder_steps=3, decoder_batch=2),
     unet=UNetTrainConfig(channels=(16, 32), heads=2, groups=8, steps=4, batch=2),
 )
 """All parts at toy size: the whole run takes seconds and teaches nothing; for tests."""

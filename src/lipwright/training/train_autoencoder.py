@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from lipwright.device import quick_autocast
-from lipwright.models.critic import PatchCritic, adversarial_losses, trained_together
 from lipwright.models.pixel_autoencoder import PixelAutoencoder, PixelAutoencoderConfig
 from lipwright.training.clip_material import ClipMaterial
 from lipwright.training.config import AutoencoderConfig
 from lipwright.training.loop import Stage
 
+ENERGY_PX = 6
+ENERGY_FLOOR = 1e-5  # of squared differences in -1..1: below it there is nothing to see
 HELD_IDENTITIES = 20  # the first ones: never trained on, measured for the curve
 
 
@@ -39,6 +40,29 @@ def gradient_distance(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"]) 
 def picture_loss(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"], gradient_weight: float) -> Tensor:
     """L1 + squared error + edges, all in the -1..1 range."""
     return functional.l1_loss(a, b) + functional.mse_loss(a, b) + gradient_weight * gradient_distance(a, b)
+
+
+def energy_distance(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"]) -> Tensor:
+    """How unlike the strength of edges and grain is around each place, wherever exactly they lie.
+
+    L1 between the root mean squares, over squares of ENERGY_PX, of both first differences and of the
+    Laplacian. Squared errors reward a decoder for blurring what it cannot place; this asks for as much of it
+    as there is.
+    """
+    parts = [(x - y).abs().mean() for x, y in zip(_energies(a), _energies(b), strict=True)]
+    return torch.stack(parts).sum()
+
+
+def _energies(pictures: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
+    inner = pictures[..., 1:-1, 1:-1]
+    across = pictures[..., 1:-1, 2:] - inner
+    down = pictures[..., 2:, 1:-1] - inner
+    bent = 4 * inner - pictures[..., 1:-1, 2:] - pictures[..., 1:-1, :-2]
+    bent = bent - pictures[..., 2:, 1:-1] - pictures[..., :-2, 1:-1]
+    return [
+        (functional.avg_pool2d(found.square(), ENERGY_PX, ENERGY_PX // 2) + ENERGY_FLOOR).sqrt()
+        for found in (across, down, bent)
+    ]
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -127,15 +151,6 @@ def train_autoencoder(
     return result.eval(), stage
 
 
-class _Pupil(nn.Module):
-    """The autoencoder with its critic: one state, one step."""
-
-    def __init__(self, autoencoder: PixelAutoencoder) -> None:
-        super().__init__()
-        self.autoencoder = autoencoder
-        self.critic = PatchCritic()
-
-
 def train_decoder(
     folder: Path,
     start: PixelAutoencoder,
@@ -144,21 +159,19 @@ def train_decoder(
     seed: int,
     say: Callable[[str], None],
 ) -> tuple[PixelAutoencoder, Stage]:
-    """The decoder goes on alone, a critic beside it, while the encoder and every latent stay as they are."""
-    torch.manual_seed(seed)  # the critic's first weights
+    """The decoder goes on alone, for sharp edges and grain, while the encoder and every latent stay."""
     start.requires_grad_(True)
     start.encoder.requires_grad_(False)
-    pupil = _Pupil(start)
     stage = Stage(
         "decoder",
-        pupil,
+        start,
         folder,
         config.decoder_steps,
         config.decoder_rate,
         seed + 1,
         ema=0.998,
         say=say,
-        trained=list(trained_together(pupil)),
+        trained=list(start.decoder.parameters()),
     )
     trained = np.flatnonzero(np.asarray(clips.identity) >= min(HELD_IDENTITIES, int(clips.identity.max())))
 
@@ -171,20 +184,14 @@ def train_decoder(
             noise = torch.randn(latents.shape, generator=generator) * config.latent_noise * 0.5
             found = start.decode(latents + noise * latents.std())
         picture = picture_loss(found.float(), true, config.gradient_weight)
-        if config.adversarial_weight == 0:
-            return {"loss": picture, "picture": picture}
-        critic, wish = adversarial_losses(pupil.critic, found.float(), true)
-        weight = config.adversarial_weight if stage.step >= config.adversarial_from else 0.0
-        return {"loss": picture + critic + weight * wish, "picture": picture, "critic": critic, "wish": wish}
+        grain = energy_distance(found.float(), true)
+        return {"loss": picture + config.energy_weight * grain, "picture": picture, "energy": grain}
 
     def check() -> dict[str, float]:
-        return _check(_autoencoder_of(stage), clips)
+        assert isinstance(stage.result, PixelAutoencoder)
+        return _check(stage.result, clips)
 
     stage.run(losses, check)
-    return _autoencoder_of(stage).eval(), stage
-
-
-def _autoencoder_of(stage: Stage) -> PixelAutoencoder:
     result = stage.result
-    assert isinstance(result, _Pupil)
-    return result.autoencoder
+    assert isinstance(result, PixelAutoencoder)
+    return result.eval(), stage

@@ -112,7 +112,7 @@ def unet_branch(work: Path, config: TinyConfig, say: Say) -> None:
     material = encode_all(
         picture,
         encoder,
-        clips(work, config, say),
+        clips(work, config, say).one_in(config.unet.every),
         speech(work, config, 1, say),
         config.unet,
         config.seed,

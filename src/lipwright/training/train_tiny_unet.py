@@ -1,6 +1,6 @@
 """Tokens and latents to the mouth: the U-Net of `tiny`, v-prediction on independent frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,12 +70,14 @@ class LatentMaterial:
 
 
 @torch.no_grad()
-def listen_all(encoder: Listener, speech: SpeechMaterial, seed: int) -> Float[Tensor, "2 t w"]:
-    """Feature rows of all utterances, clean and roughened."""
+def listen_all(
+    encoder: Listener, speech: SpeechMaterial, utterances: Iterable[int], seed: int
+) -> Float[Tensor, "2 t w"]:
+    """Feature rows of these utterances, clean and roughened; those of all others are 0."""
     generator = torch.Generator().manual_seed(seed)
     width = encoder.config.width + len(encoder.config.measures)
     out = torch.zeros(2, int(speech.starts[-1]), width, dtype=torch.float16)
-    for utterance in range(len(speech)):
+    for utterance in utterances:
         span, mel = speech.rows(utterance), np.asarray(speech.mel[speech.columns(utterance)], np.float32).T
         quiet = torch.from_numpy(np.asarray(speech.visemes[span]) == 0).float()
         clean = torch.from_numpy(mel)[None]
@@ -121,7 +123,7 @@ def encode_all(
         **{key: (value * scaling).to(torch.float16) for key, value in latents.items()},
         weight=weight / weight.mean(),
         keep=keep,
-        tokens=listen_all(encoder, speech, seed),
+        tokens=listen_all(encoder, speech, np.unique(utterance).tolist(), seed),
         row=torch.from_numpy(np.array(clips.row)),
         first=torch.from_numpy(np.array(speech.starts[utterance])),
         last=torch.from_numpy(np.array(speech.starts[utterance + 1])),
