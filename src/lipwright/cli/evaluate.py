@@ -8,6 +8,7 @@ import typer
 
 from lipwright.cli import evaluate_clips
 from lipwright.cli.edge import cancel_on_interrupt
+from lipwright.cli.evaluate_suite import suite
 from lipwright.cli.progress_bar import progress_listener
 from lipwright.errors import OptionError, OutputError
 from lipwright.options import DEFAULT_MODEL, SyncOptions
@@ -112,4 +113,12 @@ def ears(
     print(json.dumps(figures, indent=1))
 
 
-evaluate.command("sync")(evaluate_clips.sync)
+for command in (
+    evaluate_clips.sync,
+    evaluate_clips.quality,
+    evaluate_clips.landmarks,
+    evaluate_clips.fvd,
+    evaluate_clips.leakage,
+    suite,
+):
+    evaluate.command()(command)

@@ -34,7 +34,7 @@ def _picture_layers() -> nn.Sequential:
     """5 x 224 x 224 pixels to one place of 512 channels."""
     layers: list[nn.Module] = []
     before = 3
-    # channels, window (time, picture), stride, padding, padding of the pooling behind it (None: there is none)
+    # channels, window (time, picture), stride, padding, padding of the pooling behind it (None: no pooling)
     rows: tuple[tuple[int, tuple[int, int], int, int, int | None], ...] = (
         (96, (5, 7), 2, 0, 0),
         (256, (1, 5), 2, 1, 1),

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from lipwright.errors import OutputError, WeightsError
+from lipwright.models.inception import Inception
 from lipwright.models.perceptual import Perceptual, fill_perceptual
 from lipwright.models.stable_syncnet import RELEASED, StableSyncNet, SyncNetConfig
 from lipwright.models.syncnet_v2 import SyncNetV2
@@ -131,6 +132,11 @@ def _published(place: Path, what: str, build: Callable[[], Network]) -> Network:
     counters = {key: value for key, value in network.state_dict().items() if key.endswith(COUNTER)}
     network.load_state_dict({**tensors, **counters})
     return _frozen(network)
+
+
+def load_inception(place: Path) -> Inception:
+    """The Inception of FID, frozen. Raises WeightsError when a tensor does not fit."""
+    return _published(place, "the Inception v3 of FID", Inception)
 
 
 def load_perceptual(backbone: Path, heads: Path) -> Perceptual:
