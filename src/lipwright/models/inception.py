@@ -32,7 +32,7 @@ class Conv(nn.Module):
     ) -> None:
         super().__init__()
         sides = (window, window) if isinstance(window, int) else window
-        padding = tuple(side // 2 for side in sides) if keep and stride == 1 else (0, 0)
+        padding = (sides[0] // 2, sides[1] // 2) if keep and stride == 1 else (0, 0)
         self.conv = nn.Conv2d(inputs, outputs, sides, stride=stride, padding=padding, bias=False)
         self.bn = nn.BatchNorm2d(outputs, eps=EPS)
 
