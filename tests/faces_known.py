@@ -30,10 +30,10 @@ def points(
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     found = scale * found @ turned.T + 60 + shift
     found[~np.isfinite(opening)] = np.nan
-    return found.astype(np.float32)
+    return np.asarray(found, np.float32)
 
 
 def watched(clip: Path, mesh: NDArray[np.float32], rate: float = RATE) -> Watched:
     """As if these points had been found in a clip."""
-    track = FaceTrack(np.isfinite(mesh).all(axis=(1, 2)), mesh, ())
+    track = FaceTrack(np.asarray(np.isfinite(mesh).all(axis=(1, 2)), np.bool_), mesh, ())
     return Watched(probe_video(clip), np.arange(len(mesh)) / rate, track)

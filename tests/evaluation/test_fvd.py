@@ -31,7 +31,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("i3d") / "i3d_torchscript.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.script(Means()).save(str(place))
+        torch.jit.script(Means()).save(str(place))  # type: ignore[no-untyped-call]
     return place
 
 

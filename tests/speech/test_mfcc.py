@@ -24,7 +24,7 @@ SUMS = [
 def sound() -> NDArray[np.int16]:
     t = np.arange(4000)
     tones = 8000 * np.sin(t * 0.05) + 3000 * np.sin(t * 0.31 + 1)
-    return np.round(tones + ((t * 7919) % 201 - 100) * 5).astype(np.int16)
+    return np.asarray(np.round(tones + ((t * 7919) % 201 - 100) * 5), np.int16)
 
 
 def test_coefficients_are_those_of_the_library() -> None:

@@ -74,7 +74,7 @@ def _read_pickle(file: Path) -> Any:
                 "file from a source you trust, or one in safetensors."
             ) from error
         raise WeightsError(_damaged(file)) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise WeightsError(_damaged(file)) from error
 
 
