@@ -78,6 +78,7 @@ def test_what_is_refused_in_one_sentence(desk: Desk, talk: Path, nobody: Path) -
         (("leakage", talk, "--model", desk.model, "--seconds", "0"), ("seconds is 0",)),
         (("suite", desk.inputs / "no", "-o", desk.outputs / "s"), ("no file or folder",)),
         (("suite", desk.inputs, "-o", desk.outputs / "s"), ("holds no sounds",)),
+        (("suite", desk.inputs, "-o", desk.inputs / "s"), ("lies in the folder of the pairs",)),
     ]:
         before = desk.files()
         code, said, err = desk.run("evaluate", *arguments)

@@ -9,6 +9,7 @@ from lipwright.cli.edge import cancel_on_interrupt
 from lipwright.cli.evaluate_clips import Json, SyncNet
 from lipwright.cli.progress_bar import progress_listener
 from lipwright.cli.table import print_json
+from lipwright.errors import OptionError
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.progress import Progress
 
@@ -44,6 +45,11 @@ def suite(
     """Drive all pairs with every model: one table, one page, and every failure counted."""
     options = SyncOptions(steps=steps, guidance=guidance)
     options.validate()
+    if out.resolve().is_relative_to(pairs_at.resolve()):
+        raise OptionError(
+            f"{out} lies in the folder of the pairs, where its outputs would be taken for videos; choose "
+            "another place."
+        )
     with cancel_on_interrupt() as cancel, progress_listener() as listener:
         from lipwright.evaluation.pairs import read_pairs
         from lipwright.evaluation.suite import Contestant, column_names, run_suite, table

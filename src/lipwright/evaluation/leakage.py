@@ -80,7 +80,7 @@ def evaluate_leakage(
         silence = Path(folder) / "silence.wav"
         save_silence(silence, seconds)
         out = Path(folder) / "silent.mp4" if keep is None else keep
-        engine.sync(video, silence, out, settings, watching)
+        report = engine.sync(video, silence, out, settings, watching)
         driven = watch(out, reader, Progress(cancel=watching.cancel))
     figures = silent_figures(driven.openings(), source.openings())
     return {
@@ -90,6 +90,7 @@ def evaluate_leakage(
         "frames": len(driven),
         "faceless": driven.faceless,
         **figures,
+        "warnings": report.warnings,
         "reason": "" if figures["leakage"] is not None else "the source's own mouth hardly moves",
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.signal import medfilt
 from torch import Tensor
@@ -110,7 +111,7 @@ def _scored(base: SyncScore, starts: list[int], embed: Embed, *, cosine: bool) -
     parts = [embed(begin, begin + BATCH) for begin in range(0, len(starts), BATCH)]
     picture, sound = (torch.cat(side) for side in zip(*parts, strict=True))
     curve = agreement(picture, sound, starts, cosine=cosine)
-    at, usual = int(np.argmax(curve)), float(np.median(curve))
+    at, usual = int(np.nanargmax(curve)), float(np.nanmedian(curve))
     told: dict[str, Any] = {
         "confidence": round(float(curve[at]) - usual, 4),
         "offset_frames": REACH - at,
@@ -120,10 +121,12 @@ def _scored(base: SyncScore, starts: list[int], embed: Embed, *, cosine: bool) -
     return SyncScore(**{**asdict(base), **told})
 
 
-def agreement(picture: Tensor, sound: Tensor, starts: list[int], *, cosine: bool) -> NDArray[np.float64]:
+def agreement(
+    picture: Float[Tensor, "n e"], sound: Float[Tensor, "n e"], starts: list[int], *, cosine: bool
+) -> NDArray[np.float64]:
     """(31,) mean agreement of the pictures with the sound that starts -15 .. 15 frames after them.
 
-    With `cosine` the mean cosine over the pairs that exist; else the negative mean Euclidean distance as
+    starts: frame at which the n windows begin; where one is missing, a pair is. With `cosine` the mean cosine over the pairs that exist; else the negative mean Euclidean distance as
     SyncNet v2 takes it: sounds beyond the ends are zero vectors.
     """
     place = {start: number for number, start in enumerate(starts)}
