@@ -126,8 +126,9 @@ def agreement(
 ) -> NDArray[np.float64]:
     """(31,) mean agreement of the pictures with the sound that starts -15 .. 15 frames after them.
 
-    starts: frame at which the n windows begin; where one is missing, a pair is. With `cosine` the mean cosine over the pairs that exist; else the negative mean Euclidean distance as
-    SyncNet v2 takes it: sounds beyond the ends are zero vectors.
+    starts: frame at which the n windows begin; where one is missing, a pair is. With `cosine` the mean cosine
+    over the pairs that exist; else the negative mean Euclidean distance as SyncNet v2 takes it: sounds beyond
+    the ends are zero vectors.
     """
     place = {start: number for number, start in enumerate(starts)}
     curve = []
