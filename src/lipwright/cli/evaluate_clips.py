@@ -44,7 +44,7 @@ def sync(
     if as_json:
         print_json({**told, "per_clip": [score.to_json() for score in scores]})
     else:
-        columns = ("confidence", "offset (frames)", "in sync", "faceless", "clip", "")
+        columns = ("confidence", "offset (frames)", "in sync", "faceless", "clip", "reason")
         rows = [
             (s.confidence, s.offset_frames, s.in_sync, s.faceless, Path(s.clip).name, s.reason)
             for s in scores

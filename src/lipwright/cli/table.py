@@ -19,18 +19,20 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def print_figures(figures: Mapping[str, object]) -> None:
-    """One figure a line; nested ones with both names."""
+    """One figure a line; nested ones with both names. What is told for every clip is left to JSON."""
     for key, value in figures.items():
         if isinstance(value, Mapping):
             for inner, below in value.items():
                 print(f"{f'{key} {inner}':32} {_cell(below)}")
-        elif not isinstance(value, list):
+        elif not (isinstance(value, list) and value and isinstance(value[0], Mapping)):
             print(f"{key:32} {_cell(value)}")
 
 
 def _cell(value: object) -> str:
-    if value is None:
+    if value is None or value == [] or value == "":
         return "-"
+    if isinstance(value, list):
+        return ", ".join(_cell(one) for one in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
