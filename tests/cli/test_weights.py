@@ -20,7 +20,8 @@ from lipwright.weights.convert import convert
 
 NAMES = (
     *("tiny", "latentsync-1.0", "latentsync-1.5", "latentsync-1.6"),
-    *("sd-vae-ft-mse", "vgg16", "videomae-v2-g", "nsfw-vit", "faces", "lpips"),
+    *("sd-vae-ft-mse", "vgg16", "videomae-v2-g", "syncnet-v2", "i3d-torchscript", "nsfw-vit"),
+    *("faces", "lpips", "inception-fid"),
 )
 
 
@@ -63,6 +64,14 @@ def test_what_is_not_here_has_no_path(tmp_path: Path) -> None:
     done = weights("path", "latentsync-1.5", home=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "run `lipwright weights pull latentsync-1.5`" in done.stderr
+
+
+def test_what_lies_on_no_hub_is_fetched_by_hand(tmp_path: Path) -> None:
+    assert "from the releases of" in told("show", "inception-fid", home=tmp_path)
+    done = weights("pull", "inception-fid", home=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    place = tmp_path / "cache" / "inception-fid" / "pt_inception-2015-12-05-6726825d.pth"
+    assert f"put it at {place}." in done.stderr
 
 
 def test_without_network_one_sentence_says_what_to_do(tmp_path: Path) -> None:

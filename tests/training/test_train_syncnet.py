@@ -94,6 +94,7 @@ def test_a_network_comes_out_and_is_measured(data: Dataset, tmp_path: Path) -> N
     assert last["step"] == 4 and {"held_accuracy", "held_ranked", "held_together", "held_apart"} <= set(last)
     judge = load_syncnet(tmp_path / "syncnet")
     assert judge.sight.side == 64 and judge.sight.space == "pixel"
+    assert judge.sight.template == data.template
     record = json.loads((tmp_path / "syncnet" / "judge.json").read_text())["training"]
     assert record["steps"] == 4 and record["clips"]["train"] == 2 and record["clips"]["held_out"]
     figures = measure_syncnet(tmp_path / "syncnet", data, 8)

@@ -109,3 +109,13 @@ def test_values_that_are_no_numbers_are_told(value: float) -> None:
     tensor[1, 2] = value
     with pytest.raises(WeightsError, match="no numbers"):
         check_finite(Path("a"), "a.weight", tensor)
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no video", b"t.", b"\x80\x02K\x01R.", b"\x80\x02}q\x01u.", b"ttt"]
+)
+def test_garbage_that_half_reads_as_a_pickle_is_told(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "a.model"
+    file.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"a\.model .*(no readable checkpoint|holds)"):
+        read_checkpoint(file)

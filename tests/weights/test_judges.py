@@ -8,7 +8,9 @@ import torch
 
 import tiny
 from lipwright.errors import WeightsError
+from lipwright.models.inception import Inception
 from lipwright.models.stable_syncnet import RELEASED, StableSyncNet, SyncNetConfig, TowerConfig
+from lipwright.models.syncnet_v2 import SyncNetV2
 from lipwright.models.videomae import VideoMAE, VideoMAEConfig
 from lipwright.weights import judges
 
@@ -80,3 +82,37 @@ def test_the_released_syncnet_shapes_are_the_published_ones() -> None:
 def test_lpips_is_not_there_without_its_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIPWRIGHT_CACHE", str(tmp_path))
     assert judges.find_perceptual(heads_may_be_fetched=False) is None
+
+
+def test_the_classic_syncnet_is_loaded_strictly(tmp_path: Path) -> None:
+    with tiny.seeded(4):
+        network = SyncNetV2()
+    file = tmp_path / "syncnet_v2.model"
+    state = network.state_dict()
+    old = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
+    for tensors in (state, old):  # with the counters that today's library saves, and without
+        torch.save(tensors, file)
+        assert judges.is_syncnet_v2(file)
+        loaded = judges.load_syncnet_v2(file)
+        assert not loaded.training
+        for key, value in old.items():
+            torch.testing.assert_close(loaded.state_dict()[key], value, rtol=0, atol=0)
+    torch.save({**old, "netfclip.3.weight": torch.zeros(512, 512)}, file)
+    with pytest.raises(WeightsError, match=r"netfclip\.3\.weight is \(512, 512\), not \(1024, 512\)"):
+        judges.load_syncnet_v2(file)
+    del old["netcnnaud.0.weight"]
+    torch.save(old, file)
+    with pytest.raises(WeightsError, match=r"1 missing \(netcnnaud\.0\.weight\)"):
+        judges.load_syncnet_v2(file)
+
+
+def test_the_inception_of_fid_is_loaded_strictly(tmp_path: Path) -> None:
+    with tiny.seeded(4):
+        state = Inception().state_dict()
+    file = tmp_path / "inception.pth"
+    torch.save(state, file)
+    assert not judges.load_inception(file).training
+    assert not judges.is_syncnet_v2(file)
+    torch.save({**state, "AuxLogits.fc.bias": torch.zeros(3)}, file)
+    with pytest.raises(WeightsError, match=r"1 unknown \(AuxLogits\.fc\.bias\)"):
+        judges.load_inception(file)

@@ -45,24 +45,30 @@ def synchrony(openings: Floats, heard: Heard, rate: float) -> Synchrony:
     spoken = heard.level_db > -30
     if (here & spoken).sum() < SHORTEST_S * rate:
         return Synchrony(None)
-    drift = averaged(np.where(here, openings, np.nan), max(3, round(DRIFT_S * rate) // 2 * 2 + 1))
-    wanted = np.where(here, openings - drift, np.nan)
-    features, alone = _features(heard, CONTEXT), _features(heard, 0)
+    wanted = without_drift(openings, rate)
+    features, alone = features_of(heard, CONTEXT), features_of(heard, 0)
     reach, far = max(1, round(REACH_S * rate)), round(FAR_S * rate)
     shifts = range(-reach, reach + 1)
-    found = np.array([_predicted(np.roll(features, -shift, axis=0), wanted) for shift in shifts])
+    found = np.array([predicted(np.roll(features, -shift, axis=0), wanted) for shift in shifts])
     # what is heard around a moment blurs the peak; what is heard at it has a narrow one. No shift is believed
     # that is not better than none
-    peak = np.array([_predicted(np.roll(alone, -shift, axis=0), wanted) for shift in shifts])
+    peak = np.array([predicted(np.roll(alone, -shift, axis=0), wanted) for shift in shifts])
     best = int(np.argmax(peak - DOUBT * np.abs(shifts)))
     others = np.unique(np.linspace(far, len(wanted) - far, CHANCES).astype(int))
-    by_chance = [_predicted(np.roll(features, shift, axis=0), wanted) for shift in others]
+    by_chance = [predicted(np.roll(features, shift, axis=0), wanted) for shift in others]
     chance = float(np.percentile(by_chance, CHANCE))
     in_sync = bool(found.max() > max(chance, LOWEST))
     return Synchrony(in_sync, shifts[best] if in_sync else 0, float(found.max()), chance)
 
 
-def _features(heard: Heard, context: int) -> NDArray[np.float64]:
+def without_drift(openings: Floats, rate: float) -> Floats:
+    """Openings (n,) less their slow changes; NaN stays NaN."""
+    here = np.isfinite(openings)
+    drift = averaged(np.where(here, openings, np.nan), max(3, round(DRIFT_S * rate) // 2 * 2 + 1))
+    return np.asarray(np.where(here, openings - drift, np.nan), np.float32)
+
+
+def features_of(heard: Heard, context: int) -> NDArray[np.float64]:
     """(n, k) what is heard up to `context` frames around each frame, columns with mean 0 and variance 1."""
     base = np.stack([heard.jaw, heard.spread, heard.press, np.maximum(heard.level_db, -45) / 20], axis=1)
     padded = np.pad(base, ((context, context), (0, 0)), mode="edge")
@@ -70,7 +76,7 @@ def _features(heard: Heard, context: int) -> NDArray[np.float64]:
     return np.asarray((columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-6), np.float64)
 
 
-def _predicted(features: NDArray[np.float64], wanted: Floats) -> float:
+def predicted(features: NDArray[np.float64], wanted: Floats) -> float:
     """Correlation of the wanted with its prediction, each fifth predicted from the other four."""
     here = np.flatnonzero(np.isfinite(wanted))
     x, y = features[here], wanted[here].astype(np.float64)

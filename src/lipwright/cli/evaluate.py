@@ -1,4 +1,4 @@
-"""`lipwright evaluate ...`: figures for a model."""
+"""`lipwright evaluate ...`: figures for models, and for clips (see evaluate_clips.py)."""
 
 import json
 from pathlib import Path
@@ -6,19 +6,21 @@ from typing import Annotated
 
 import typer
 
+from lipwright.cli import evaluate_clips
 from lipwright.cli.edge import cancel_on_interrupt
+from lipwright.cli.evaluate_suite import suite
 from lipwright.cli.progress_bar import progress_listener
 from lipwright.errors import OptionError, OutputError
 from lipwright.options import DEFAULT_MODEL, SyncOptions
 from lipwright.progress import Progress
 
-evaluate = typer.Typer(help="Measure a model.", no_args_is_help=True)
+evaluate = typer.Typer(help="Measure models and clips.", no_args_is_help=True)
 EVALUATION_SEED = 1_000_000  # as presenter.texts, whose import would load numpy at every start
 
 
 @evaluate.callback()
 def group() -> None:
-    """Measure a model."""
+    """Measure models and clips."""
 
 
 @evaluate.command()
@@ -109,3 +111,14 @@ def ears(
         lambda sound: listen(network, sound), held_out_speeches(speeches, seed), given, reader
     )
     print(json.dumps(figures, indent=1))
+
+
+for command in (
+    evaluate_clips.sync,
+    evaluate_clips.quality,
+    evaluate_clips.landmarks,
+    evaluate_clips.fvd,
+    evaluate_clips.leakage,
+    suite,
+):
+    evaluate.command()(command)

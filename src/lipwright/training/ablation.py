@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from einops import rearrange
 from numpy.typing import NDArray
-from scipy import linalg
 from torch import Tensor
 
 from lipwright.dataset.manifest import Dataset, read_dataset
 from lipwright.errors import OptionError
+from lipwright.evaluation.frechet import frechet
 from lipwright.evaluation.presenter import evaluate_presenter
 from lipwright.models.stable_syncnet import cosine_similarity, stack_frames
 from lipwright.models.videomae import VideoMAE
@@ -274,17 +274,6 @@ def _vectors(network: VideoMAE, clips: list[Tensor]) -> NDArray[np.float64]:
         for start in range(0, len(small) - WINDOW + 1, WINDOW // 2):
             rows.append(network(rearrange(small[start : start + WINDOW], "f c h w -> 1 c f h w"))[0])
     return torch.stack(rows).double().numpy()
-
-
-def frechet(made: NDArray[np.float64], true: NDArray[np.float64]) -> float:
-    """Frechet distance of two sets of vectors, each taken as a normal cloud (a little ridge on its "
-    "spread)."""
-    means = [rows.mean(axis=0) for rows in (made, true)]
-    ridge = 1e-6 * np.eye(made.shape[1])
-    spreads = [np.cov(rows, rowvar=False) + ridge for rows in (made, true)]
-    root = linalg.sqrtm(spreads[0] @ spreads[1])
-    distance = np.square(means[0] - means[1]).sum() + np.trace(spreads[0] + spreads[1] - 2 * np.real(root))
-    return float(max(distance, 0.0))
 
 
 def _write_table(config: Ablation, work: Path) -> None:

@@ -306,6 +306,7 @@ def train_syncnet(
     curve = fit(task, run.fit, work, accelerator, say)
     if accelerator.is_main_process:
         sight = {"space": LATENT if run.latent else PIXEL, "side": run.side, "frames": FRAMES, "top": run.top}
+        sight["template"] = dict(data.template)
         record = {
             "config": settings.to_json(run),
             "clips": {"train": len(task.item.shelf), "shorter": task.short, "held_out": task.held_out},  # type: ignore[attr-defined]

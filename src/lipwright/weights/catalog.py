@@ -194,6 +194,20 @@ VIDEOMAE_G = HubPart(
     terms="Its authors' pages name CC-BY-NC-4.0 and, elsewhere, Apache-2.0; take the stricter.",
     about="VideoMAE v2 ViT-giant, the judge of motion that TREPA was released with",
 )
+SYNCNET_V2 = HubPart(
+    name="syncnet-v2",
+    files=(HubFile(_R10, "auxiliary/syncnet_v2.model", "syncnet", revision=_REVISION_10),),
+    licence="MIT",
+    terms=MIT_TERMS,
+    about="The classic SyncNet (Chung and Zisserman), the judge of sync in most papers",
+)
+I3D = HubPart(
+    name="i3d-torchscript",
+    files=(HubFile(_R16, "auxiliary/i3d_torchscript.pt", "i3d", revision=_REVISION_16),),
+    licence="Apache-2.0",
+    terms="A program, not only weights: whoever runs it trusts its authors; evaluation asks before it does.",
+    about="I3D trained on Kinetics-400, the features that FVD was defined with",
+)
 _NSFW = "Falconsai/nsfw_image_detection"
 NSFW_VIT = HubPart(
     name="nsfw-vit",
@@ -207,8 +221,36 @@ NSFW_VIT = HubPart(
     about="Tells pictures that are not safe for work; the service's safety check (extra nsfw)",
 )
 HUB_PARTS: Mapping[str, HubPart] = MappingProxyType(
-    {part.name: part for part in (SD_VAE, VGG16, VIDEOMAE_G, NSFW_VIT)}
+    {part.name: part for part in (SD_VAE, VGG16, VIDEOMAE_G, SYNCNET_V2, I3D, NSFW_VIT)}
 )
+
+
+@dataclass(frozen=True)
+class GivenFile:
+    """A public file that lies on no hub and no index: whoever needs it fetches it by hand into the cache.
+
+    sum_start: first digits of its SHA-256, as its publishers' file name carries them.
+    """
+
+    name: str
+    file: str
+    source: str
+    sum_start: str
+    licence: str
+    terms: str
+    about: str
+
+
+INCEPTION_FID = GivenFile(
+    name="inception-fid",
+    file="pt_inception-2015-12-05-6726825d.pth",
+    source="the releases of mseitzer/pytorch-fid on GitHub (fid_weights)",
+    sum_start="6726825d",
+    licence="Apache-2.0",
+    terms=APACHE_TERMS,
+    about="Inception v3 of 2015, the features that FID is defined by",
+)
+GIVEN_FILES: Mapping[str, GivenFile] = MappingProxyType({INCEPTION_FID.name: INCEPTION_FID})
 
 _MODELS = (
     OfficialModel(

@@ -19,6 +19,7 @@ PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 _TOP_LEVEL = ("state_dict", "model_state_dict", "model", "module")
 _WRAPPERS = ("module.", "_orig_mod.")  # data-parallel and compiled networks put these before every name
 _CODE = re.compile(r"(unsupported|trying to load|blocked)\W+(global|class|\w* GLOBAL)", re.IGNORECASE)
+COUNTER = ".num_batches_tracked"  # of a batch norm: how often it was trained, of no use to anybody else
 FORMATS = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -26,7 +27,8 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of a file by name, and what else lay beside them.
 
     The tensors are mapped from the file, not read, where the format allows it. Names lose the prefix of a
-    wrapped network. Raises WeightsError for a file that is missing, damaged, or holds more than weights.
+    wrapped network; counters of batch norms are left out. Raises WeightsError for a file that is missing,
+    damaged, or holds more than weights.
     """
     if not file.is_file():
         raise WeightsError(f"There is no checkpoint file {file}; check the path.")
@@ -72,7 +74,7 @@ def _read_pickle(file: Path) -> Any:
                 "file from a source you trust, or one in safetensors."
             ) from error
         raise WeightsError(_damaged(file)) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise WeightsError(_damaged(file)) from error
 
 
@@ -98,6 +100,8 @@ def _unwrapped(file: Path, state: Mapping[Any, Any]) -> dict[str, Tensor]:
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise WeightsError(f"{file} holds {key!r} that is no tensor; it is no file of weights.")
+        if key.endswith(COUNTER):
+            continue
         tensors[key] = value.float() if value.dtype == torch.float64 else value
         if tensors[key].dtype not in FORMATS:
             raise WeightsError(f"{file} stores {key} as {value.dtype}; only fp32, fp16 and bf16 are read.")

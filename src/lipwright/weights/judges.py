@@ -6,7 +6,7 @@ was trained, SHA-256) and `weights.safetensors`. Published files are told apart 
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,13 +14,15 @@ import torch
 from torch import nn
 
 from lipwright.errors import OutputError, WeightsError
+from lipwright.models.inception import Inception
 from lipwright.models.perceptual import Perceptual, fill_perceptual
 from lipwright.models.stable_syncnet import RELEASED, StableSyncNet, SyncNetConfig
+from lipwright.models.syncnet_v2 import SyncNetV2
 from lipwright.models.videomae import VideoMAE, VideoMAEConfig
 from lipwright.progress import Progress
 from lipwright.weights.bundle import checksum
 from lipwright.weights.catalog import LPIPS, VGG16
-from lipwright.weights.checkpoint import read_checkpoint
+from lipwright.weights.checkpoint import COUNTER, read_checkpoint
 from lipwright.weights.fetch import cache_folder, fetch, is_fetched
 from lipwright.weights.hub import cached_file
 from lipwright.weights.load import load_weights, save_weights
@@ -39,13 +41,15 @@ Network = TypeVar("Network", bound=nn.Module)
 class SyncSight:
     """What a SyncNet looks at: pixels or latents, of pictures `side` px wide.
 
-    top: of pixels, it sees half the rows, from this share of the height on; 0.5 is the lower half.
+    top: of pixels, it sees half the rows, from this share of the height on; 0.5 is the lower half. template:
+    of the crops that it was trained on, as JSON; empty where it is LatentSync's.
     """
 
     space: str = PIXEL
     side: int = 256
     frames: int = 16
     top: float = 0.5
+    template: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,21 +103,40 @@ def load_syncnet(place: Path) -> SyncJudge:
     )
 
 
+def load_syncnet_v2(place: Path) -> SyncNetV2:
+    """The classic SyncNet of the public file, frozen. Raises WeightsError when a tensor does not fit."""
+    return _published(place, "SyncNet v2 (syncnet_v2.model)", SyncNetV2)
+
+
+def is_syncnet_v2(place: Path) -> bool:
+    """Whether a file holds tensors of the classic SyncNet's names. Raises WeightsError as reading does."""
+    return place.is_file() and any(key.startswith("netcnnlip.") for key in read_checkpoint(place)[0])
+
+
 def load_videomae(place: Path) -> VideoMAE:
     """A VideoMAE of ours (a folder) or the released ViT-giant file, frozen. Raises WeightsError."""
     if place.is_dir():
         record = _record(place, "videomae")
         return _filled(_built(place, lambda: VideoMAE(VideoMAEConfig.from_json(record["config"]))), place)
+    return _published(place, "the released VideoMAE v2 ViT-giant", lambda: VideoMAE(VideoMAEConfig()))
+
+
+def _published(place: Path, what: str, build: Callable[[], Network]) -> Network:
+    """A public file strictly into its network, frozen; how often a batch norm was trained is left out."""
     tensors, _ = read_checkpoint(place)
     with torch.device("meta"):
-        network = VideoMAE(VideoMAEConfig())
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    check_fit(
-        place, "the released VideoMAE v2 ViT-giant", expected, {k: tuple(v.shape) for k, v in tensors.items()}
-    )
-    network = VideoMAE(VideoMAEConfig())
-    network.load_state_dict(tensors)
+        empty = build()
+    expected = {k: tuple(v.shape) for k, v in empty.state_dict().items() if not k.endswith(COUNTER)}
+    check_fit(place, what, expected, {key: tuple(value.shape) for key, value in tensors.items()})
+    network = build()
+    counters = {key: value for key, value in network.state_dict().items() if key.endswith(COUNTER)}
+    network.load_state_dict({**tensors, **counters})
     return _frozen(network)
+
+
+def load_inception(place: Path) -> Inception:
+    """The Inception of FID, frozen. Raises WeightsError when a tensor does not fit."""
+    return _published(place, "the Inception v3 of FID", Inception)
 
 
 def load_perceptual(backbone: Path, heads: Path) -> Perceptual:
