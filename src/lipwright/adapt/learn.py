@@ -143,7 +143,7 @@ def learn(footage: Footage, hearing: Hearing | None, progress: Progress, *, whol
     shape = learn_shape(seen.moving[present], seen.measures[present], seen.poses[present])
     frames = candidates(head, seen, footage.track.cuts)
     check_length(len(frames) / rate)
-    voice, heard, together = None, np.zeros((0, 2), np.float32), None
+    voice, heard, together = None, np.zeros((0, 3), np.float32), None
     if hearing is not None:
         voice, heard, together = _spoken(hearing, footage.times_s, seen.measures[:, OPENING], rate)
     cuts = cuts_of(shape, seen, frames)
@@ -155,15 +155,15 @@ def learn(footage: Footage, hearing: Hearing | None, progress: Progress, *, whol
 def _spoken(
     hearing: Hearing, times_s: NDArray[np.float64], openings: NDArray[np.float32], rate: float
 ) -> tuple[Personal | None, NDArray[np.float32], Synchrony]:
-    """How the person opens for each sound, the percentiles of what is heard of them, and whether that may be
-    believed.
+    """How the person opens for each sound, what is heard and seen of them while they speak (see `Library`),
+    and whether that may be believed.
     """
     together = synchrony(openings, hearing.at(times_s.tolist()), rate)
     if together.in_sync is False:
-        return None, np.zeros((0, 2), np.float32), together
+        return None, np.zeros((0, 3), np.float32), together
     shifted = (times_s + together.shift / rate).tolist()
     voice = hearing.voice_of(shifted, openings) if together.in_sync else None
-    return voice, hearing.at(shifted, voice).percentiles(), together
+    return voice, hearing.at(shifted, voice).ranges(openings), together
 
 
 def _followed(
