@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.adapt.check import Finding, Material, check_length, check_size, examine
+from lipwright.adapt.check import SHORTEST_S, Finding, Material, check_length, check_size, examine
 from lipwright.adapt.options import LONGEST_S, AdaptOptions
 from lipwright.adapt.read import Footage, cut_out, follow
 from lipwright.adapt.resume import Work
@@ -186,8 +186,12 @@ def _followed(
     try:
         footage = follow(info, engine.faces(progress), progress, stop, go_on, options.face)
     except NoFaceError as error:
+        if not in_time:
+            raise _too_slow(info, options, 0.0) from error
         raise NoFaceError(f"{info.path} cannot teach a person. {error}") from error
     read_s = len(footage.track) / float(info.rate)
+    if not in_time and read_s < SHORTEST_S:
+        raise _too_slow(info, options, read_s)
     if not in_time:
         report.warnings.append(
             f"After {options.minutes:g} minutes {read_s:.0f} s of the clip were read; the rest was left out "
@@ -198,6 +202,13 @@ def _followed(
     if in_time:
         work.save(footage)
     return footage, in_time and len(footage.track) < stop
+
+
+def _too_slow(info: VideoInfo, options: AdaptOptions, read_s: float) -> MaterialError:
+    return MaterialError(
+        f"In {options.minutes:g} minutes only {read_s:.1f} s of {info.path} with a face could be read, and "
+        f"{SHORTEST_S:.0f} s are needed; give --minutes more."
+    )
 
 
 def _hearing(engine: "Engine", info: VideoInfo, report: AdaptReport) -> Hearing | None:
