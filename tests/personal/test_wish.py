@@ -51,7 +51,7 @@ def test_pauses_do_not_make_a_speaker_mumble(talk: Learned) -> None:
     said = np.arange(200) < 100
     openings = np.where(said, 10 + 10 * jaw, 1).astype(np.float32)
     openings[5] = np.nan
-    own = Heard(hears(jaw).jaw, *(hears(jaw).spread,) * 2, np.where(said, 0.0, -60.0).astype(np.float32))
+    own = replace(hears(jaw), level_db=np.where(said, 0.0, -60.0).astype(np.float32))
     ranges = own.ranges(openings)
     assert ranges.shape == (101, 3) and ranges[0, 2] >= 10
     library = replace(talk.library, heard=ranges)

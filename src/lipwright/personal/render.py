@@ -207,8 +207,8 @@ def teeth(own: Floats, lips: Floats) -> tuple[Floats, Floats]:
     upper, lower = UPPER_INNER[1:-1], LOWER_INNER[1:-1]
     gap, new_gap = own[lower] - own[upper], lips[lower] - lips[upper]
     wider = new_gap[:, 1:] > gap[:, 1:]
-    hung = lips[upper] + TEETH * np.where(wider, gap, new_gap)
-    return own[upper] + TEETH * gap, hung
+    hanging, hung = own[upper] + TEETH * gap, lips[upper] + TEETH * np.where(wider, gap, new_gap)
+    return np.asarray(hanging, np.float32), np.asarray(hung, np.float32)
 
 
 def _grey(picture: Floats) -> Floats:

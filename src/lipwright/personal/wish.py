@@ -82,7 +82,7 @@ def wishes(library: Library, heard: Heard, smile: Floats, rate: float) -> Floats
 def _open(library: Library) -> Floats:
     """(101,) percentiles of the openings of this person: while they spoke, where that is known."""
     if library.heard.shape[1] > 2 and len(library.heard):
-        return library.heard[:, 2]
+        return np.asarray(library.heard[:, 2], np.float32)
     return np.asarray(np.percentile(library.measures[:, OPENING], QUANTILES), np.float32)
 
 
