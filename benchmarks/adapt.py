@@ -29,7 +29,7 @@ from lipwright.adapt.learn import learn, learn_person
 from lipwright.adapt.options import AdaptOptions
 from lipwright.adapt.read import Footage, follow
 from lipwright.evaluation.mouth import Mouths, correlation, flicker, lag_curve, read_mouths, sharpness
-from lipwright.evaluation.presenter import _fitted, _save_voice, _scene
+from lipwright.evaluation.presenter import RATE, _fitted, _save_voice, _Scene, _scene
 from lipwright.evaluation.sheet import write_picture
 from lipwright.faces.track import follow_face
 from lipwright.media.frames import read_frames
@@ -46,6 +46,9 @@ from lipwright.personal.render import area, render
 from lipwright.personal.seen import Seen, look_at
 from lipwright.personal.wish import FREE, PRESSED, SPOKEN_DB, Heard, wishes
 from lipwright.pipeline.engine import Engine
+from lipwright.presenter.articulation import articulate
+from lipwright.presenter.motion import draw_motion
+from lipwright.presenter.voice import draw_speech
 from lipwright.progress import Progress
 from lipwright.speech.personal import Personal
 
@@ -55,6 +58,7 @@ RATE_HZ = 16_000
 HELD_OUT = 0.25
 SILENCE_SHARE = 0.3  # of the held-out part
 LAGS = 6
+TALK = 1_600_000  # added to a presenter's seed for the words and movements of their material
 AS_OPEN = 7  # true frames that a mouth's sharpness is compared with
 
 
@@ -272,15 +276,18 @@ def strip(
     return np.asarray(np.vstack(rows), np.uint8)
 
 
-def presented(engine: Engine, seed: int) -> dict[str, Any]:
-    """`tiny` and the person's own frames on one presenter."""
+def presented(engine: Engine, seed: int, seconds: float) -> dict[str, Any]:
+    """`tiny` and the person's own frames on one presenter, of whom `seconds` of talk are the material."""
     scene = _scene(seed)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"material_s": seconds}
     with tempfile.TemporaryDirectory() as folder:
-        source, voice, out = (Path(folder) / name for name in ("source.mp4", "voice.wav", "out.mkv"))
-        save_clip(source, scene.frames(scene.own), 25, _fitted(scene.own, scene.said), RATE_HZ)
+        source, voice, out, talk = (
+            Path(folder) / name for name in ("source.mp4", "voice.wav", "out.mkv", "talk.mp4")
+        )
+        save_clip(source, scene.frames(scene.own), RATE, _fitted(scene.own, scene.said), RATE_HZ)
         _save_voice(voice, scene.said)
-        learned, _ = learn_person(engine, source, AdaptOptions())
+        save_talk(talk, scene, seed, seconds)
+        learned, _ = learn_person(engine, talk, AdaptOptions())
         adapted = engine.adapted(learned.library, learned.voice, "presenter")
         true, opening = scene.frames(scene.said), scene.opening(scene.said)
         boxes = read_mouths(true, engine.faces()).box
@@ -296,6 +303,16 @@ def presented(engine: Engine, seed: int) -> dict[str, Any]:
     return found
 
 
+def save_talk(out: Path, scene: _Scene, seed: int, seconds: float) -> None:
+    """A presenter's own talk, other words and other movements than any that are driven or measured."""
+    speech = draw_speech(seed + TALK, seconds)
+    times = np.arange(round(speech.duration_s * RATE)) / RATE
+    mouths = articulate(speech.phonemes, speech.samples, times)
+    poses = draw_motion(seed + TALK, times)
+    frames = (scene.portrait.render(pose, mouth) for pose, mouth in zip(poses, mouths, strict=True))
+    save_clip(out, frames, RATE, speech.samples, RATE_HZ)
+
+
 def rounded(value: float | np.floating[Any]) -> float:
     """Three digits."""
     return round(float(value), 3)
@@ -306,6 +323,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="*", type=Path)
     parser.add_argument("--presenters", nargs="*", type=int, default=[])
+    parser.add_argument("--seconds", type=float, default=20.0, help="of a presenter's material")
     parser.add_argument("--voice", nargs="*", type=Path, default=[])
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--out", type=Path)
@@ -321,7 +339,8 @@ def main() -> None:
         case = case_of(engine, clip)
         table[clip.stem] = measured(case, clip.stem, engine, given.voice, given.sheets)
     for seed in given.presenters:
-        table[f"presenter {seed}"] = presented(engine, seed)
+        table[f"presenter {seed}"] = presented(engine, seed, given.seconds)
+        print(seed, table[f"presenter {seed}"], flush=True)
     text = json.dumps(table, indent=1)
     if given.out is not None:
         given.out.write_text(text + "\n")

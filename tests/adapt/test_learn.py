@@ -71,6 +71,12 @@ def test_a_run_goes_on_where_another_stopped(talk: Learned, listener: Engine, tm
     np.testing.assert_array_equal(again.library.frames, talk.library.frames)
 
 
+def test_no_time_to_read_is_said(talk: Learned, listener: Engine) -> None:
+    with pytest.raises(MaterialError, match=r"In 0.0001 minutes only 0.* s are needed; give --minutes more"):
+        learn_person(listener, talk.clip, AdaptOptions(minutes=0.0001))
+    assert work() == []
+
+
 def test_damaged_work_is_done_again(talk: Learned, listener: Engine) -> None:
     Work.of(talk.footage.info, None).save(talk.footage)
     (kept,) = work()

@@ -5,9 +5,10 @@ import pytest
 
 import person
 from lipwright.personal.choose import choose
+from lipwright.personal.head import LOWER_INNER, UPPER_INNER
 from lipwright.personal.measures import OPENING
 from lipwright.personal.plan import PAIRS, Plan, plan_mouths
-from lipwright.personal.render import area, render
+from lipwright.personal.render import area, render, teeth
 from person import Learned
 
 
@@ -54,3 +55,18 @@ def test_a_mouth_is_shown_as_wide_open_as_was_wished(talk: Learned, plan: Plan) 
     inner = plan.lips[:, 20:]
     shown = inner[:, 5, 1] - inner[:, 15, 1]
     assert np.corrcoef(shown, wished)[0, 1] > 0.85
+
+
+def test_teeth_do_not_grow_when_a_mouth_is_pulled_open(talk: Learned) -> None:
+    """They keep their distance from the upper lip; a mouth that is pulled closed is squeezed as a whole."""
+    widest = int(talk.library.measures[:, OPENING].argmax())
+    own = talk.library.points[widest, :40]
+    inner = own[LOWER_INNER] - own[UPPER_INNER]
+    for change, wanted in ((0.5, 1.0), (-0.4, 0.6)):
+        lips = own.copy()
+        lips[LOWER_INNER] += change * inner
+        below, new = teeth(own, lips)
+        upper = own[UPPER_INNER][1:-1]
+        before, after = below[:, 1] - upper[:, 1], new[:, 1] - upper[:, 1]
+        assert before.max() > 1
+        np.testing.assert_allclose(after, wanted * before, atol=1e-4)

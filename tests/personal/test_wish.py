@@ -1,5 +1,7 @@
 """From what is heard to what a mouth shall do."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from lipwright.personal.measures import OPENING, SMILE, WIDTH
@@ -38,9 +40,30 @@ def test_pressed_lips_close_the_mouth(talk: Learned) -> None:
 
 
 def test_nothing_said_at_all(talk: Learned) -> None:
-    library = talk.library.__class__(**{**talk.library.__dict__, "heard": np.zeros((0, 2), np.float32)})
+    library = talk.library.__class__(**{**talk.library.__dict__, "heard": np.zeros((0, 3), np.float32)})
     found = wishes(library, hears(syllables(), level=-60), np.zeros(100, np.float32), 25)
     assert np.isfinite(found).all()
+
+
+def test_pauses_do_not_make_a_speaker_mumble(talk: Learned) -> None:
+    """Half a clip at rest: the median sound of what is said still gets the median opening while speaking."""
+    jaw = syllables(200)
+    said = np.arange(200) < 100
+    openings = np.where(said, 10 + 10 * jaw, 1).astype(np.float32)
+    openings[5] = np.nan
+    own = replace(hears(jaw), level_db=np.where(said, 0.0, -60.0).astype(np.float32))
+    ranges = own.ranges(openings)
+    assert ranges.shape == (101, 3) and ranges[0, 2] >= 10
+    library = replace(talk.library, heard=ranges)
+    found = wishes(library, hears(jaw), np.zeros(200, np.float32), 25)[:, OPENING]
+    assert abs(np.median(found) - np.median(openings[6:100])) < 1
+
+
+def test_nothing_is_learned_of_a_range_without_speech(talk: Learned) -> None:
+    quiet = hears(syllables(), level=-60)
+    assert quiet.ranges(np.ones(100, np.float32)).shape == (0, 3)
+    spoken = hears(syllables())
+    assert spoken.ranges(np.full(100, np.nan, np.float32)).shape == (0, 3)
 
 
 def test_a_quick_smile_is_left_out_and_a_slow_one_stays(talk: Learned) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.adapt.check import Finding, Material, check_length, check_size, examine
+from lipwright.adapt.check import SHORTEST_S, Finding, Material, check_length, check_size, examine
 from lipwright.adapt.options import LONGEST_S, AdaptOptions
 from lipwright.adapt.read import Footage, cut_out, follow
 from lipwright.adapt.resume import Work
@@ -143,7 +143,7 @@ def learn(footage: Footage, hearing: Hearing | None, progress: Progress, *, whol
     shape = learn_shape(seen.moving[present], seen.measures[present], seen.poses[present])
     frames = candidates(head, seen, footage.track.cuts)
     check_length(len(frames) / rate)
-    voice, heard, together = None, np.zeros((0, 2), np.float32), None
+    voice, heard, together = None, np.zeros((0, 3), np.float32), None
     if hearing is not None:
         voice, heard, together = _spoken(hearing, footage.times_s, seen.measures[:, OPENING], rate)
     cuts = cuts_of(shape, seen, frames)
@@ -155,15 +155,15 @@ def learn(footage: Footage, hearing: Hearing | None, progress: Progress, *, whol
 def _spoken(
     hearing: Hearing, times_s: NDArray[np.float64], openings: NDArray[np.float32], rate: float
 ) -> tuple[Personal | None, NDArray[np.float32], Synchrony]:
-    """How the person opens for each sound, the percentiles of what is heard of them, and whether that may be
-    believed.
+    """How the person opens for each sound, what is heard and seen of them while they speak (see `Library`),
+    and whether that may be believed.
     """
     together = synchrony(openings, hearing.at(times_s.tolist()), rate)
     if together.in_sync is False:
-        return None, np.zeros((0, 2), np.float32), together
+        return None, np.zeros((0, 3), np.float32), together
     shifted = (times_s + together.shift / rate).tolist()
     voice = hearing.voice_of(shifted, openings) if together.in_sync else None
-    return voice, hearing.at(shifted, voice).percentiles(), together
+    return voice, hearing.at(shifted, voice).ranges(openings), together
 
 
 def _followed(
@@ -186,8 +186,12 @@ def _followed(
     try:
         footage = follow(info, engine.faces(progress), progress, stop, go_on, options.face)
     except NoFaceError as error:
+        if not in_time:
+            raise _too_slow(info, options, 0.0) from error
         raise NoFaceError(f"{info.path} cannot teach a person. {error}") from error
     read_s = len(footage.track) / float(info.rate)
+    if not in_time and read_s < SHORTEST_S:
+        raise _too_slow(info, options, read_s)
     if not in_time:
         report.warnings.append(
             f"After {options.minutes:g} minutes {read_s:.0f} s of the clip were read; the rest was left out "
@@ -198,6 +202,13 @@ def _followed(
     if in_time:
         work.save(footage)
     return footage, in_time and len(footage.track) < stop
+
+
+def _too_slow(info: VideoInfo, options: AdaptOptions, read_s: float) -> MaterialError:
+    return MaterialError(
+        f"In {options.minutes:g} minutes only {read_s:.1f} s of {info.path} with a face could be read, and "
+        f"{SHORTEST_S:.0f} s are needed; give --minutes more."
+    )
 
 
 def _hearing(engine: "Engine", info: VideoInfo, report: AdaptReport) -> Hearing | None:

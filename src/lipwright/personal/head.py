@@ -148,3 +148,5 @@ FOLDS = (205, 425, 187, 411)
 MOVING = np.concatenate([group("outer_lips"), group("inner_lips"), columns(*LOWER_OVAL), columns(*FOLDS)])
 """Columns of the points that speech moves: outer lips (20), inner lips (20), outline (17), folds (4)."""
 OUTER, INNER, OUTLINE, FOLD = slice(0, 20), slice(20, 40), slice(40, 57), slice(57, 61)
+UPPER_INNER, LOWER_INNER = np.arange(39, 30, -1), np.arange(21, 30)
+"""Of these, the points of the inner lips that meet when the mouth shuts, from corner to corner."""

@@ -25,8 +25,9 @@ class Library:
     crops: (N, h, w, 3) uint8 RGB around the mouth, px for px as in the clip. to_head: (N, 2, 3) crop px ->
     head px. points: (N, M, 2) moving points, head px. measures: (N, 3). poses: (N, POSES). sharpness: (N,)
     0 usual, below 0 more blurred (natural logarithm). frames: (N,) number in the clip: neighbours there may
-    follow each other here. heard: (Q, 2) percentiles of what the ears hear in the person's own sound
-    (jaw, spread of the lips), (0, 2) without one.
+    follow each other here. heard: (Q, 3) percentiles, where the person speaks in their own clip, of jaw
+    and spread of the lips as the ears hear them and of the openings seen, px; (0, 3) without sound, (Q, 2) in
+    bundles from before openings were kept.
     """
 
     head: Head

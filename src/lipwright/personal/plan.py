@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.personal.head import FOLD
+from lipwright.personal.head import FOLD, LOWER_INNER, UPPER_INNER
 from lipwright.personal.library import Library
 from lipwright.personal.measures import OPENING, SMILE, WIDTH
 from lipwright.personal.render import Mouth
@@ -14,14 +14,11 @@ from lipwright.personal.seen import Seen
 
 Floats = NDArray[np.float32]
 
-SHARES = (
-    0.25,
-    0.5,
-    0.25,
-)  # of the frame before (carried on), the frame itself, the frame after (traced back)
+SHARES = (0.3, 0.4, 0.3)  # of the frame before (carried on), the frame itself, that after (traced back)
 ALIKE = 1.0  # two mouths are mixed when they look less different than this, in usual differences
-OPENS = (0.62, 1.4)  # how far a shown opening is pulled, as a ratio; further, teeth would be seen to stretch
-OPENS_PX = 0.035  # and as a distance, in mouth widths
+OPENS = (0.62, 1.4)  # how far a shown opening is pulled, as a ratio; further, a warp would be seen
+CLOSES_BY, OPENS_BY = 0.035, 0.06  # and as a distance, in mouth widths: closing squeezes teeth (see `teeth`)
+ASIDE_BY = 0.035  # how far corners are pulled, in mouth widths
 TURNS = 1.5  # how much of another pose is made good by moving points, in usual movements
 STEADY = np.array([0.03, 0.07, 0.12, 0.18, 0.2, 0.18, 0.12, 0.07, 0.03])
 """Smoothing of what the choice of frames adds to the motion."""
@@ -30,7 +27,7 @@ RIGID = 0.75  # share of the lower lip's way that the chin goes; the rest is the
 _SIDE = (0.05, 0.16, 0.32, 0.5, 0.68, 0.83, 0.94, 1.0)
 JAW = np.array([*_SIDE, 1.0, *reversed(_SIDE)])
 """Share of it along the outline, from ear to ear."""
-PAIRS = tuple((19 - k, 1 + k) for k in range(9))  # upper and lower points of the inner lips
+PAIRS = tuple(zip(UPPER_INNER - 20, LOWER_INNER - 20, strict=True))  # of the inner lips
 
 
 @dataclass(frozen=True)
@@ -127,10 +124,10 @@ def _shapes(
     usual = float(np.median(library.measures[:, WIDTH]))
     own = (library.measures[entries] * weight).sum(axis=1)
     wished = wishes.copy()
-    low = np.maximum(own[:, OPENING] * OPENS[0], own[:, OPENING] - OPENS_PX * usual)
-    high = np.minimum(own[:, OPENING] * OPENS[1], own[:, OPENING] + OPENS_PX * usual)
+    low = np.maximum(own[:, OPENING] * OPENS[0], own[:, OPENING] - CLOSES_BY * usual)
+    high = np.minimum(own[:, OPENING] * OPENS[1], own[:, OPENING] + OPENS_BY * usual)
     wished[:, OPENING] = np.clip(wishes[:, OPENING], low, high)
-    reach = OPENS_PX * usual
+    reach = ASIDE_BY * usual
     for k in (WIDTH, SMILE):
         wished[:, k] = np.clip(wishes[:, k], own[:, k] - reach, own[:, k] + reach)
     there = (library.poses[entries] * weight).sum(axis=1)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lipwright.faces.align import Box
 from lipwright.faces.blend import match_colour
-from lipwright.personal.head import FOLD, OUTER, OUTLINE, apply, inverse
+from lipwright.personal.head import FOLD, LOWER_INNER, OUTER, OUTLINE, UPPER_INNER, apply, inverse
 from lipwright.personal.library import Library
 from lipwright.personal.warp import expand, knot_px, knots, pull, sample, sample_at
 
@@ -23,6 +23,7 @@ RING = 0.16  # how far the new lips' picture reaches beyond them, in mouth width
 SOFT = 0.12  # width of its soft edge
 CRISP_PX, CRISPEST = 0.8, 1.2  # width of the detail that is given back, and how much of it at most
 TREMBLE_PX = 0.35
+TEETH = 0.7  # from the upper lip down, this share of an opening holds what hangs on the upper jaw
 REACH = 0.42  # how far below the chin and beside the jaw the skin gives way, in head heights
 
 
@@ -185,13 +186,29 @@ def _lips(
     for entry, share in zip(mouth.entries, mouth.shares, strict=True):
         to_crop = inverse(library.to_head[entry])
         own = library.points[entry, :40]
-        source = apply(to_crop, np.concatenate([own, _rim(own[OUTER])]))
-        target = np.concatenate([lips, apply(to_frame, rim)])
+        hanging, hung = teeth(own, mouth.lips)
+        source = apply(to_crop, np.concatenate([own, _rim(own[OUTER]), hanging]))
+        target = np.concatenate([lips, apply(to_frame, np.concatenate([rim, hung]))])
         places = pull(target, source, box, (0.0, 0.0))
         crop = library.crops[entry].astype(np.float32)
         total += np.float32(share) * sample(crop, places)
         energy += share * _energy(_grey(crop), source[:20])
     return _crisp(total, energy)
+
+
+def teeth(own: Floats, lips: Floats) -> tuple[Floats, Floats]:
+    """Points below the upper teeth, (7, 2), in a library frame with lips `own` and where they go with `lips`,
+    both (40, 2) head px.
+
+    Teeth are bone: a mouth that is pulled further open than the frame showed it must not make them longer, so
+    they keep their distance from the upper lip and only the gap below them grows. One that is pulled closed
+    is squeezed as a whole, for the lower lip that would cover them is not behind them in the picture.
+    """
+    upper, lower = UPPER_INNER[1:-1], LOWER_INNER[1:-1]
+    gap, new_gap = own[lower] - own[upper], lips[lower] - lips[upper]
+    wider = new_gap[:, 1:] > gap[:, 1:]
+    hanging, hung = own[upper] + TEETH * gap, lips[upper] + TEETH * np.where(wider, gap, new_gap)
+    return np.asarray(hanging, np.float32), np.asarray(hung, np.float32)
 
 
 def _grey(picture: Floats) -> Floats:

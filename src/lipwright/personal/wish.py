@@ -16,9 +16,10 @@ Floats = NDArray[np.float32]
 
 SILENT_DB, SPOKEN_DB = -38.0, -30.0  # below the loud parts; between the two the mouth closes gradually
 PRESSED, FREE = 0.75, 0.45  # of lip press: closed for p, b and m; not concerned
-SOFTENED = np.array([0.11, 0.21, 0.36, 0.21, 0.11])
-"""Of what is heard, frame to frame: with less of it lips flicker more than in the clip, and p, b and m are
-closed no better."""
+SOFTENED = np.array([0.13, 0.23, 0.28, 0.23, 0.13])
+"""Of what is heard, frame to frame: with less of it lips flicker more than in the clip."""
+SOFTENED_PRESS = np.array([0.11, 0.21, 0.36, 0.21, 0.11])
+"""Of lip press: closures for p, b and m are short."""
 SLOW_S = 1.0  # a smile that comes and goes slower than this belongs to the head, not to the words
 QUANTILES = np.linspace(0, 100, 101)
 FASTEST = 97  # percentile of the person's own speed of opening that new motion may reach
@@ -38,12 +39,22 @@ class Heard:
     level_db: Floats
 
     def percentiles(self) -> Floats:
-        """(101, 2) of jaw and spread where something is said: what `Library.heard` keeps."""
+        """(101, 2) of jaw and spread where something is said; (0, 2) when nothing is."""
         said = self.level_db > SPOKEN_DB
         if not said.any():
             return np.zeros((0, 2), np.float32)
         both = np.stack([soften(self.jaw)[said], soften(self.spread)[said]], axis=1)
         return np.asarray(np.percentile(both, QUANTILES, axis=0), np.float32)
+
+    def ranges(self, openings: Floats) -> Floats:
+        """(101, 3) percentiles of jaw, spread and the openings that were seen, (n,) px, where something is
+        said: what `Library.heard` keeps. Pauses are left out of both, or a mouth that rests for half a clip
+        would be taken for one that mumbles. (0, 3) when nothing is said.
+        """
+        heard, seen = self.percentiles(), openings[(self.level_db > SPOKEN_DB) & np.isfinite(openings)]
+        if not len(heard) or not len(seen):
+            return np.zeros((0, 3), np.float32)
+        return np.concatenate([heard, np.percentile(seen, QUANTILES)[:, None]], axis=1).astype(np.float32)
 
 
 def wishes(library: Library, heard: Heard, smile: Floats, rate: float) -> Floats:
@@ -57,7 +68,7 @@ def wishes(library: Library, heard: Heard, smile: Floats, rate: float) -> Floats
     else:  # nothing is ever said
         opening, width = np.full(len(heard.jaw), closed), np.zeros(len(heard.jaw))
     spoken = _ramp(heard.level_db, SILENT_DB, SPOKEN_DB)
-    free = 1 - _ramp(soften(heard.press), FREE, PRESSED)
+    free = 1 - _ramp(soften(heard.press, SOFTENED_PRESS), FREE, PRESSED)
     opening = closed + (opening - closed) * np.minimum(soften(spoken), free)
     opening = limited(np.asarray(opening, np.float32), fastest(library))
     low, usual, high = np.percentile(library.measures[:, WIDTH], [10, 50, 90])
@@ -69,7 +80,9 @@ def wishes(library: Library, heard: Heard, smile: Floats, rate: float) -> Floats
 
 
 def _open(library: Library) -> Floats:
-    """(101,) percentiles of the openings of this person."""
+    """(101,) percentiles of the openings of this person: while they spoke, where that is known."""
+    if library.heard.shape[1] > 2 and len(library.heard):
+        return np.asarray(library.heard[:, 2], np.float32)
     return np.asarray(np.percentile(library.measures[:, OPENING], QUANTILES), np.float32)
 
 
@@ -98,10 +111,10 @@ def limited(values: Floats, step: float) -> Floats:
     return np.asarray((low + high) / 2, np.float32)
 
 
-def soften(values: Floats) -> Floats:
-    """Values under SOFTENED."""
-    padded = np.pad(values, len(SOFTENED) // 2, mode="edge")
-    return np.asarray(np.convolve(padded, SOFTENED, "valid"), np.float32)
+def soften(values: Floats, shares: NDArray[np.float64] = SOFTENED) -> Floats:
+    """Values averaged with their neighbours."""
+    padded = np.pad(values, len(shares) // 2, mode="edge")
+    return np.asarray(np.convolve(padded, shares, "valid"), np.float32)
 
 
 def averaged(values: Floats, count: int) -> Floats:
