@@ -56,7 +56,8 @@ class AutoencoderConfig:
     decoder_steps: int = 3000
     decoder_batch: int = 12
     decoder_rate: float = 8e-4
-    energy_weight: float = 0.5  # of the likeness of edges and grain in strength
+    energy_weight: float = 1.5  # of the likeness of edges and grain in strength
+    grid_weight: float = 3.0  # against grain that is a grid
 
 
 @dataclass(frozen=True)

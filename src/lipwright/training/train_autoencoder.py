@@ -18,6 +18,7 @@ from lipwright.training.config import AutoencoderConfig
 from lipwright.training.loop import Stage
 
 ENERGY_PX = 6
+GRID_CELLS = 4
 ENERGY_FLOOR = 1e-5  # of squared differences in -1..1: below it there is nothing to see
 HELD_IDENTITIES = 20  # the first ones: never trained on, measured for the curve
 
@@ -51,6 +52,22 @@ def energy_distance(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"]) ->
     """
     parts = [(x - y).abs().mean() for x, y in zip(_energies(a), _energies(b), strict=True)]
     return torch.stack(parts).sum()
+
+
+def grid_distance(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"], cell: int) -> Tensor:
+    """How much of the grain is a grid: what repeats every `cell` px, by place in the cell, over a few cells.
+
+    A decoder that must show grain which it cannot place draws stripes with the period of its own blocks.
+    """
+    return functional.l1_loss(*(_locked(pictures, cell) for pictures in (a, b)))
+
+
+def _locked(pictures: Float[Tensor, "n 3 h w"], cell: int) -> Tensor:
+    bent = 4 * pictures[..., 1:-1, 1:-1] - pictures[..., 1:-1, 2:] - pictures[..., 1:-1, :-2]
+    bent = bent - pictures[..., 2:, 1:-1] - pictures[..., :-2, 1:-1]
+    height, width = (side // cell * cell for side in bent.shape[-2:])
+    phases = functional.pixel_unshuffle(bent[..., :height, :width], cell)
+    return functional.avg_pool2d(phases, min(GRID_CELLS, *phases.shape[-2:]), 1)
 
 
 def _energies(pictures: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
@@ -185,7 +202,9 @@ def train_decoder(
             found = start.decode(latents + noise * latents.std())
         picture = picture_loss(found.float(), true, config.gradient_weight)
         grain = energy_distance(found.float(), true)
-        return {"loss": picture + config.energy_weight * grain, "picture": picture, "energy": grain}
+        grid = grid_distance(found.float(), true, start.config.factor)
+        loss = picture + config.energy_weight * grain + config.grid_weight * grid
+        return {"loss": loss, "picture": picture, "energy": grain, "grid": grid}
 
     def check() -> dict[str, float]:
         assert isinstance(stage.result, PixelAutoencoder)

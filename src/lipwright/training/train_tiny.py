@@ -25,7 +25,7 @@ from lipwright.training.loop import Stage
 from lipwright.training.speech_material import SpeechMaterial, make_speech
 from lipwright.training.train_autoencoder import train_autoencoder, train_decoder
 from lipwright.training.train_speech import train_speech
-from lipwright.training.train_tiny_unet import SCHEDULE, encode_all, train_unet
+from lipwright.training.train_tiny_unet import SCHEDULE, LatentMaterial, encode_all, train_unet
 from lipwright.weights.bundle import Bundle, write_description
 from lipwright.weights.find import find_bundle
 from lipwright.weights.load import load_weights, save_weights
@@ -106,21 +106,32 @@ def decoder_branch(work: Path, config: TinyConfig, say: Say) -> None:
 
 def unet_branch(work: Path, config: TinyConfig, say: Say) -> None:
     """Encode everything once and train the U-Net."""
-    encoder = _ears(work)
-    picture = _autoencoder(work, "autoencoder")
     base = find_bundle(config.start) if config.start else None
+    material = _encoded(work, config, base, say)
+    start = None if base is None else base.file("unet")
+    network, stage = train_unet(work, config.unet, material, config.seed, say, start)
+    _finish(work, "unet", network, stage, network.config.to_json(), {"scaling": material.scaling})
+
+
+def _encoded(work: Path, config: TinyConfig, base: Bundle | None, say: Say) -> LatentMaterial:
+    """Latents and feature rows, made once and kept in the work folder: minutes that a resumed run saves."""
+    file = work / "latents.pt"
+    if file.exists():
+        return LatentMaterial(**torch.load(file, weights_only=True))
     material = encode_all(
-        picture,
-        encoder,
+        _autoencoder(work, "autoencoder"),
+        _ears(work),
         clips(work, config, say).one_in(config.unet.every),
         speech(work, config, 1, say),
         config.unet,
         config.seed,
         None if base is None else float(base.part("autoencoder")["scaling"]),
     )
-    start = None if base is None else base.file("unet")
-    network, stage = train_unet(work, config.unet, material, config.seed, say, start)
-    _finish(work, "unet", network, stage, network.config.to_json(), {"scaling": material.scaling})
+    part = file.with_suffix(".part")
+    torch.save(vars(material), part)
+    part.replace(file)
+    say(f"unet: {len(material.row)} frames encoded")
+    return material
 
 
 def widened(bundle: Bundle, config: AutoencoderConfig) -> PixelAutoencoder:
