@@ -110,7 +110,7 @@ class Quality:
     its limit are ours.
     """
 
-    least_sharpness: float = 25.0
+    least_sharpness: float = 40.0
 
     def __post_init__(self) -> None:
         _between("quality.least_sharpness", self.least_sharpness, 0, 100)

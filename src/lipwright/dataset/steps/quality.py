@@ -17,8 +17,9 @@ from lipwright.dataset.verdicts import BLURRED, Refused
 
 JUDGED_PX = 128
 """Crops are shrunk to this before they are judged: a face filmed at this size is good enough."""
-_DECADES = (-3.2, -1.2)
-"""log10 of that ratio: of faces that were shown at a quarter of the size (0), and of sharp ones (100)."""
+_DECADES = (-3.0, -0.5)
+"""log10 of that ratio at 0 and at 100. Measured at 256 px: sharp faces 70 to 95; shrunk to half and enlarged
+again 45 to 70; to a quarter 35 to 50; to a sixth below 12."""
 
 
 def sharpness(picture: NDArray[np.uint8]) -> float:
