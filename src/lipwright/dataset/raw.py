@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lipwright.dataset.config import Prepare
-from lipwright.dataset.manifest import DROPPED, RATE, ClipRow
+from lipwright.dataset.manifest import DROPPED, RATE, SOUND_HZ, ClipRow
 from lipwright.dataset.steps import cut, follow, quality, shots, sync, timing
 from lipwright.dataset.steps.prints import Prints, take
 from lipwright.dataset.verdicts import DAMAGED, SHORT, UNREADABLE, Refused
@@ -56,7 +56,7 @@ def prepare_raw(
     except Refused as verdict:
         yield Clip(ClipRow(name, source=source, verdict=DROPPED, reason=str(verdict), steps=steps))
         return
-    steps["timing"] = {"frames": finder.frames, "sound_s": round(len(samples) / timing.SOUND_HZ, 2)}
+    steps["timing"] = {"frames": finder.frames, "sound_s": round(len(samples) / SOUND_HZ, 2)}
     cuts = sorted({*finder.cuts(), *(found.jumps() if config.shots.jumps else ())})
     spans = [
         _Span(f"{name}-{number:03d}", start, stop, {**steps, "segment": {"frames": [start, stop]}})

@@ -39,7 +39,7 @@ def frames_at_rate(info: VideoInfo, stop: int | None = None) -> Iterator[Frame]:
         shown = frame
     if shown is not None:
         end = shown.time_s - begin + shown.duration * float(shown.time_base)
-        for _ in range(moment, max(moment + 1, int(np.floor(end * RATE + 0.5)))):
+        for _ in range(moment, max(1, int(np.floor(end * RATE + 0.5)))):
             yield shown
             moment += 1
             if moment == stop:
