@@ -24,7 +24,7 @@ from lipwright.dataset.raw import Clip
 from lipwright.dataset.shards import Shard
 from lipwright.dataset.steps.prints import Prints
 from lipwright.errors import OptionError
-from lipwright.media.output import private_file, write_errors
+from lipwright.media.output import save_bytes, write_errors
 from lipwright.settings import to_json
 
 CONFIG_FILE = "prepare.json"
@@ -157,7 +157,4 @@ def publish(out: Path, place: Path, clips: list[Clip]) -> None:
 
 def write_text(file: Path, text: str) -> None:
     """Whole or not at all. Raises OutputError, also when the disk is full."""
-    with private_file(file, force=True) as stream, write_errors(file):
-        data = memoryview(text.encode("utf-8"))
-        while data:
-            data = data[stream.write(data) :]
+    save_bytes(file, text.encode("utf-8"))

@@ -16,7 +16,7 @@ from lipwright.dataset.steps.timing import frames_at_rate
 from lipwright.dataset.verdicts import kind_of
 from lipwright.errors import MediaError
 from lipwright.media.frames import read_frames
-from lipwright.media.output import private_file, write_errors
+from lipwright.media.output import save_bytes, write_errors
 from lipwright.media.probe import probe_video
 
 EXAMPLES = 4  # of each reason
@@ -117,5 +117,4 @@ def _sheet(pictures: Sequence[NDArray[np.uint8] | None]) -> NDArray[np.uint8] | 
 def _save(file: Path, picture: NDArray[np.uint8]) -> None:
     encoded, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert encoded
-    with private_file(file, force=True) as stream, write_errors(file):
-        stream.write(data.tobytes())
+    save_bytes(file, data.tobytes())

@@ -20,7 +20,9 @@ from lipwright.dataset.parts import publish, workplace, write_part
 from lipwright.dataset.raw import Clip, Tools, prepare_raw
 from lipwright.dataset.shards import content, name_of
 from lipwright.dataset.steps.sync import judge_of
-from lipwright.dataset.verdicts import CRASHED, UNREADABLE
+from lipwright.dataset.steps.timing import refused
+from lipwright.dataset.verdicts import CRASHED, DAMAGED, UNREADABLE
+from lipwright.errors import MediaError
 from lipwright.weights.load_faces import load_faces
 
 AHEAD = 2  # videos per process that wait in line
@@ -56,7 +58,11 @@ def prepare_one(job: Job, source: str) -> None:
         write_part(job.out, name, "", [Clip(ClipRow(name, source=source, verdict=DROPPED, reason=reason))])
         return
     with workplace(job.out, name) as place:
-        clips = list(prepare_raw(file, source, name, job.config, _tools(job.config.sync), place))
+        try:
+            clips = list(prepare_raw(file, source, name, job.config, _tools(job.config.sync), place))
+        except MediaError as error:  # what was read once cannot be read again
+            reason = str(refused(file, error, DAMAGED))
+            clips = [Clip(ClipRow(name, source=source, verdict=DROPPED, reason=reason))]
         publish(job.out, place, clips)
     write_part(job.out, name, before, clips)
 

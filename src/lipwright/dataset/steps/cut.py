@@ -1,5 +1,6 @@
 """Step 6: frames straight to aligned crops; crops and sound to files, each encoded once."""
 
+import io
 import wave
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.dataset.manifest import RATE, SOUND_HZ
+from lipwright.errors import MediaError
 from lipwright.faces.align import Template, anchors, crop, fit, frame_box
 from lipwright.faces.track import FaceTrack
 from lipwright.media.frames import Frame
-from lipwright.media.output import private_file, write_errors
+from lipwright.media.output import save_bytes
 from lipwright.media.write import save_clip
 
 PER_FRAME = SOUND_HZ // RATE
@@ -34,7 +36,7 @@ def crops(
     frames: Iterable[Frame], track: FaceTrack, spans: Sequence[tuple[int, int]], template: Template
 ) -> Iterable[tuple[int, list[Crop]]]:
     """(number of the span, its crops) for growing spans (start, stop) that do not overlap; one at a time in
-    memory. Moments without a face repeat the crop before them.
+    memory. Moments without a face repeat the crop before them. Raises MediaError when frames are missing.
     """
     number, held = 0, list[Crop]()
     for moment, frame in enumerate(frames):
@@ -53,6 +55,8 @@ def crops(
         if moment + 1 == stop:
             yield number, held
             number, held = number + 1, []
+    if number < len(spans):
+        raise MediaError("it gave fewer frames the second time it was read; is it being written?", at_s=0.0)
 
 
 def sound_between(samples: Samples, start: int, stop: int) -> Samples:
@@ -70,12 +74,10 @@ def save_pictures(file: Path, pictures: Sequence[Crop], crf: int) -> None:
 
 def save_sound(file: Path, samples: Samples) -> None:
     """Mono samples (-1..1) at 16 kHz as 16-bit WAV. Raises OutputError, also when the disk is full."""
-    with (
-        private_file(file, force=True) as stream,
-        write_errors(file),
-        wave.open(stream, "wb") as sound,
-    ):
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(SOUND_HZ)
         sound.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    save_bytes(file, buffer.getvalue())

@@ -23,7 +23,7 @@ again 45 to 70; to a quarter 35 to 50; to a sixth below 12."""
 
 
 def sharpness(picture: NDArray[np.uint8]) -> float:
-    """0 to 100, of a crop (side, side, 3) RGB."""
+    """0 to 100, of a crop (side, side, 3) RGB; 0 for one that shows nothing."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     if grey.shape[0] > JUDGED_PX:
         grey = np.asarray(cv2.resize(grey, (JUDGED_PX, JUDGED_PX), interpolation=cv2.INTER_AREA))
@@ -34,7 +34,9 @@ def sharpness(picture: NDArray[np.uint8]) -> float:
     radius = np.hypot(frequency[:, None], frequency[None])
     fine = power[(radius > 0.25) & (radius <= 0.5)].sum()
     coarse = power[(radius > 1 / 16) & (radius <= 0.25)].sum()
-    decades = float(np.log10(max(fine, 1e-9) / max(coarse, 1e-9)))
+    if coarse < 1.0:  # nothing to be seen
+        return 0.0
+    decades = float(np.log10(max(fine, 1e-9) / coarse))
     low, high = _DECADES
     return float(np.clip(100 * (decades - low) / (high - low), 0, 100))
 
