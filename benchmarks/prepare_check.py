@@ -1,8 +1,10 @@
 """Is every verdict of `lipwright dataset prepare` right, does it survive kills, and how fast is it?
 
     python benchmarks/prepare_check.py WORK [--clips 60] [--kills 20] [--speed 12] [--processes 2]
+        [--kill-files N] [--again]
 
-WORK keeps the rendered presenters, so that a second check need not render them. Prints a table and writes
+WORK keeps the rendered presenters, so that a second check need not render them; with --again it also keeps
+the prepared folder. --kill-files: kill runs over so many of the videos only. Prints figures and writes
 WORK/check.json. Exits with 1 when a verdict is wrong, an offset is off by more than a frame, or a killed and
 resumed run ends in another manifest.
 """
@@ -81,6 +83,23 @@ def killed(raw: Path, out: Path, kills: int, processes: int, usual_s: float, see
     return {"kills": kills - ended, "parts_after_each": parts, "last": done.stdout.splitlines()[0]}
 
 
+def some_of(truths: dict[str, Truth], raw: Path, few: Path, count: int) -> list[str]:
+    """Copy about so many videos, of all kinds, copies with what they are copies of; their names."""
+    names = sorted(truths)
+    chosen = set(names[:: max(1, len(names) // count)] if count else names)
+    chosen |= {f"base-{int(name.split('-')[1]):03d}.mp4" for name in chosen if name.startswith("copy-")}
+    few.mkdir()
+    for name in chosen:
+        shutil.copyfile(raw / name, few / name)
+    return sorted(chosen)
+
+
+def lines_of(manifest: Path, sources: list[str]) -> list[str]:
+    """The manifest's lines about these videos."""
+    lines = manifest.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if json.loads(line)["source"] in sources]
+
+
 def speed(raw: Path, work: Path) -> dict[str, Any]:
     """Clips a minute of both designs, one process each, on the same files, one after the other."""
     config = Prepare()
@@ -114,9 +133,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--speed", type=int, default=12, metavar="FILES")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--kill-files", type=int, default=0)
+    parser.add_argument("--start-s", type=float, default=5.0, help="what a run needs before it works")
+    parser.add_argument("--again", action="store_true")
     given = parser.parse_args()
     raw, out, other = (given.work / name for name in ("raw", "out", "out-killed"))
-    for folder in (raw, out, other):
+    few = given.work / "raw-killed"
+    for folder in (other, few) if given.again else (raw, out, other, few):
         shutil.rmtree(folder, ignore_errors=True)
     truths = make_raw(given.work / "base", raw, given.clips)
     found: dict[str, Any] = {}
@@ -133,9 +156,12 @@ def main() -> int:
     told("verdicts", {**verdicts, "wall_s": round(usual_s, 1)})
     same = True
     if given.kills:
-        figures = killed(raw, other, given.kills, given.processes, usual_s / given.kills * 2)
-        same = (out / "manifest.jsonl").read_bytes() == (other / "manifest.jsonl").read_bytes()
-        told("kills", {**figures, "same_manifest": same})
+        names = some_of(truths, raw, few, given.kill_files)
+        share = usual_s * len(names) / len(truths)
+        between_s = given.start_s + 2 * share / given.kills
+        figures = killed(few, other, given.kills, given.processes, between_s)
+        same = lines_of(out / "manifest.jsonl", names) == lines_of(other / "manifest.jsonl", names)
+        told("kills", {**figures, "files": len(names), "same_manifest": same})
     if given.speed:
         few = given.work / "raw-few"
         shutil.rmtree(few, ignore_errors=True)

@@ -90,10 +90,12 @@ def _broken(files: list[Path], raw: Path) -> dict[str, Truth]:
     save_clip(raw / "broken-middle.mkv", pictures, RATE, samples, SAMPLE_RATE, crf=12, force=True)
     middle = (raw / "broken-middle.mkv").read_bytes()
     (raw / "broken-middle.mkv").write_bytes(middle[: 2 * len(middle) // 3])
-    names = ("broken-truncated.mp4", "broken-empty.mp4", "broken-noise.mp4")
+    (raw / "broken-start.mp4").write_bytes(whole[len(whole) // 3 :])
+    unreadable = ("broken-start.mp4", "broken-empty.mp4", "broken-noise.mp4")
+    damaged = ("broken-truncated.mp4", "broken-middle.mkv")  # their beginnings can be read
     return {
-        **{name: Truth(verdicts.UNREADABLE) for name in names},
-        "broken-middle.mkv": Truth(verdicts.DAMAGED),
+        **{name: Truth(verdicts.UNREADABLE) for name in unreadable},
+        **{name: Truth(verdicts.DAMAGED) for name in damaged},
     }
 
 
@@ -120,7 +122,9 @@ def _unfit(files: list[Path], raw: Path) -> dict[str, Truth]:
         (left, samples), (right, _) = _read(files[number]), _read(files[number + 1])
         pairs = [np.concatenate(pair, axis=1) for pair in zip(left, right, strict=False)]
         save(f"two-{number}.mp4", verdicts.SEVERAL, pairs, samples)
-    gap = pictures[:50] + [_faceless(picture) for picture in pictures[50:60]] + pictures[60:]
+    pictures, samples = _read(files[4])
+    away = np.interp(np.arange(len(pictures)), [15, 30, 45, 60], [0, 1, 1, 0])
+    gap = [_faded(picture, float(share)) for picture, share in zip(pictures, away, strict=True)]
     save("lost.mp4", verdicts.GAPS, gap, samples)
     return truths
 
@@ -171,3 +175,9 @@ def _faceless(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The colours of a picture without its shapes."""
     rough = cv2.resize(picture, (4, 4), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(rough, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _faded(picture: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """The picture going over into its colours: no cut, but the face is gone."""
+    mixed = (1 - share) * picture.astype(np.float32) + share * _faceless(picture)
+    return np.asarray(np.rint(mixed), np.uint8)

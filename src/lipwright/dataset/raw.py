@@ -123,7 +123,7 @@ def _cut(
     tools: Tools,
     save: Path,
 ) -> Iterator[Clip]:
-    """The second decoding: crops, sync, quality, files."""
+    """The second decoding: crops, quality (no lips are read from a blur), sync, files."""
     assert found.track is not None
     heard = tools.judge.hear(samples)
     frames = timing.frames_at_rate(info, spans[-1].stop)
@@ -131,10 +131,10 @@ def _cut(
     for number, pictures in all_crops:
         span = spans[number]
         try:
+            span.steps["quality"] = quality.judge(pictures, config.quality)
             figures = sync.check_sync(tools.judge, heard, found.track, span.start, pictures, config.sync)
             span.steps["sync"] = figures
             pictures = _shifted(span, pictures, len(samples), figures["offset"], config)
-            span.steps["quality"] = quality.judge(pictures, config.quality)
         except Refused as verdict:
             yield Clip(_dropped(span, source, verdict))
             continue

@@ -66,6 +66,7 @@ def _delayed(source: Path, out: Path, by_s: Fraction) -> None:
                 continue
             index = packet.stream.index
             if given.streams[index].type == "audio":
+                assert packet.pts is not None
                 packet.pts += round(by_s / packet.time_base)
                 packet.dts = packet.pts
             packet.stream = streams[index]

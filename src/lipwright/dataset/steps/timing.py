@@ -62,8 +62,8 @@ def sound_of(info: VideoInfo) -> Samples:
 
 
 def _told(path: Path, error: MediaError) -> str:
-    """The error without the folder, so that rows do not depend on where the raw videos lie."""
-    return str(error).replace(str(path), path.name).rstrip(".")
+    """What happened, without the advice, and without the folder: rows do not depend on where videos lie."""
+    return str(error).partition("; ")[0].replace(str(path), path.name).rstrip(".")
 
 
 def refused(path: Path, error: MediaError, kind: str) -> Refused:
