@@ -102,7 +102,7 @@ def write_part(out: Path, name: str, content: str, clips: list[Clip]) -> None:
             for clip in clips
         ],
     }
-    write_text(out / PARTS / f"{name}.json", json.dumps(record, ensure_ascii=False) + "\n")
+    write_text(out / PARTS / f"{name}.json", json.dumps(record) + "\n")
 
 
 def read_part(out: Path, name: str, content: str) -> list[Clip] | None:
@@ -157,4 +157,4 @@ def publish(out: Path, place: Path, clips: list[Clip]) -> None:
 
 def write_text(file: Path, text: str) -> None:
     """Whole or not at all. Raises OutputError, also when the disk is full."""
-    save_bytes(file, text.encode("utf-8"))
+    save_bytes(file, text.encode("utf-8", "backslashreplace"))  # file names may be no UTF-8

@@ -118,7 +118,7 @@ def _joined(clips: list[Clip], config: Prepare) -> tuple[ClipRow, ...]:
 
 def _write(out: Path, shard: Shard, rows: tuple[ClipRow, ...]) -> None:
     """The manifest; of the whole, then the files of duplicates and the manifests of shards go."""
-    text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+    text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
     with write_errors(out):
         if shard.whole:
             for old in out.glob("manifest-*-of-*.jsonl"):
