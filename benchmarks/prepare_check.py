@@ -78,7 +78,7 @@ def killed(raw: Path, out: Path, kills: int, processes: int, usual_s: float, see
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-        parts.append(len(list((out / "parts").glob("*.json"))) if out.exists() else 0)
+        parts.append(len(list((out / "parts").glob("[!.]*.json"))) if out.exists() else 0)
     done = subprocess.run(command(raw, out, processes), check=True, capture_output=True, text=True)
     return {"kills": kills - ended, "parts_after_each": parts, "last": done.stdout.splitlines()[0]}
 

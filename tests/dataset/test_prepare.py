@@ -146,16 +146,17 @@ def test_a_killed_run_goes_on(raw: Path, done: tuple[Path, Done], tmp_path: Path
         [*command, "--processes", "2"], start_new_session=True, stdout=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 300
-    while len(list((out / "parts").glob("*.json"))) < 2 and time.monotonic() < deadline:
+    while len(list((out / "parts").glob("[!.]*.json"))) < 2 and time.monotonic() < deadline:
         assert child.poll() is None
         time.sleep(0.02)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    before = len(list((out / "parts").glob("*.json")))
+    before = len(list((out / "parts").glob("[!.]*.json")))
     finished = prepare(raw, out, CONFIG, say=quiet)
     assert before >= 2 and finished.prepared == 7 - before
     assert (out / "manifest.jsonl").read_bytes() == (done[0] / "manifest.jsonl").read_bytes()
     assert [path.name for path in (out / "work").iterdir() if path.is_dir()] == []
+    assert list(out.rglob(".*")) == []
 
 
 def deadly(job: Job, source: str) -> None:

@@ -139,6 +139,8 @@ def workplace(out: Path, name: str) -> Iterator[Path]:
     with write_errors(place):
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
+        for left in (out / PARTS).glob(f".{name}.*"):  # by a run that was killed
+            left.unlink()
     try:
         yield place
     finally:

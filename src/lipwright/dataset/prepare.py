@@ -121,8 +121,9 @@ def _write(out: Path, shard: Shard, rows: tuple[ClipRow, ...]) -> None:
     text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
     with write_errors(out):
         if shard.whole:
-            for old in out.glob("manifest-*-of-*.jsonl"):
-                old.unlink()
+            for pattern in ("manifest-*-of-*.jsonl", ".manifest*.part.*", ".report*.part.*"):
+                for old in out.glob(pattern):
+                    old.unlink()
         else:
             (out / MANIFEST_FILE).unlink(missing_ok=True)  # it would count the same clips twice
     parts.write_text(out / shard.manifest, text)
