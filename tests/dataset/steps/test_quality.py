@@ -23,8 +23,8 @@ def shrunk(picture: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
 
 
 def test_less_detail_is_less_sharp() -> None:
-    figures = [sharpness(shrunk(face(), by)) for by in (1, 2, 4, 8)]
-    assert figures == sorted(figures, reverse=True) and figures[0] > figures[2] + 20 > figures[3] + 40, (
+    figures = [sharpness(shrunk(face(), by)) for by in (1, 2, 4)]
+    assert figures[0] > 70 > figures[1] > 40 > 20 > figures[2], figures
         figures
     )
 
@@ -36,7 +36,7 @@ def test_contrast_does_not_matter() -> None:
 
 
 def test_the_mean_of_three_decides() -> None:
-    good, bad = face(), shrunk(face(), 8)
+    good, bad = face(), shrunk(face(), 4)
     assert judge([good, bad, good, bad, good], Quality())["sharpness"] == pytest.approx(
         sharpness(good), abs=0.1
     )
