@@ -25,8 +25,6 @@ def shrunk(picture: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
 def test_less_detail_is_less_sharp() -> None:
     figures = [sharpness(shrunk(face(), by)) for by in (1, 2, 4)]
     assert figures[0] > 70 > figures[1] > 40 > 20 > figures[2], figures
-        figures
-    )
 
 
 def test_contrast_does_not_matter() -> None:
