@@ -7,6 +7,7 @@ import typer
 
 from lipwright import __version__
 from lipwright.cli.adapt import adapt
+from lipwright.cli.dataset import dataset
 from lipwright.cli.demo import demo
 from lipwright.cli.edge import run_to_exit_code
 from lipwright.cli.evaluate import evaluate
@@ -50,6 +51,7 @@ app.command()(presenter)
 app.command()(demo)
 app.command()(verify)
 app.command()(serve)
+app.add_typer(dataset, name="dataset")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(keys, name="keys")
 app.add_typer(train, name="train")

@@ -35,7 +35,8 @@ class ClipRow:
     """One clip. video, sound: paths below the folder; empty for a clip that was dropped before it was cut.
 
     source: where it came from (clips of one source never lie on both sides of the split). split: TRAIN, HELD
-    or empty, which leaves it to the reader. verdict: KEPT or DROPPED, with the reason. steps: what was done.
+    or empty, which leaves it to the reader. verdict: KEPT or DROPPED, with the reason. start_s, stop_s: which
+    part of the source it is. steps: what was done, in order, with figures.
     """
 
     name: str
@@ -46,6 +47,8 @@ class ClipRow:
     split: str = ""
     verdict: str = KEPT
     reason: str = ""
+    start_s: float = 0.0
+    stop_s: float = 0.0
     steps: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -63,6 +63,16 @@ def private_file(
         sealed.unlink(missing_ok=True)
 
 
+def save_bytes(out: Path, data: bytes) -> None:
+    """Write a file whole or not at all, in the place of one that is there. Raises OutputError, also when the
+    disk is full.
+    """
+    with private_file(out, force=True) as file, write_errors(out):
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+
+
 @contextmanager
 def write_errors(out: Path) -> Iterator[None]:
     """Turn what the disk or the encoder raises in the block into an OutputError of one sentence."""

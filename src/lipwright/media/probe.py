@@ -274,3 +274,31 @@ def stated_audio_s(container: InputContainer, stream: av.AudioStream) -> float |
 
 _GUESSED = {"mp3", "aac"}
 """Containers without an index, whose stated duration is a guess from the bit rate."""
+
+
+def sound_start_s(path: Path | str) -> float:
+    """Seconds by which the first sample comes after the first frame (negative: before it), by the time
+    stamps. MediaError when a stream is missing or its beginning cannot be decoded.
+    """
+    path = Path(path)
+    with opened(path) as container:
+        streams = (video_stream(container, path), audio_stream(container, path))
+        kinds = {stream.index: kind for stream, kind in zip(streams, ("video", "audio"), strict=True)}
+        starts: dict[str, float] = {}
+        try:
+            for packet in container.demux(streams):
+                kind = kinds[packet.stream.index]
+                for frame in packet.decode() if kind not in starts else ():
+                    starts.setdefault(kind, _time_s(frame))
+                if len(starts) == len(kinds):
+                    break
+        except av.FFmpegError as error:
+            raise MediaError(f"The beginning of {path} cannot be decoded.", at_s=0.0) from error
+    for kind in ("video", "audio"):
+        if kind not in starts:
+            raise MediaError(f"The {kind} stream of {path} holds nothing.", at_s=0.0)
+    return starts["audio"] - starts["video"]
+
+
+def _time_s(frame: Any) -> float:
+    return 0.0 if frame.pts is None else float(frame.pts * frame.time_base)

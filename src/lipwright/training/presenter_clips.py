@@ -4,14 +4,12 @@ Each clip is one person who says one speech, followed, aligned and cut as real v
 """
 
 import multiprocessing
-import wave
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from lipwright.dataset.manifest import (
     DROPPED,
@@ -23,6 +21,7 @@ from lipwright.dataset.manifest import (
     read_rows,
     write_about,
 )
+from lipwright.dataset.steps.cut import save_sound
 from lipwright.errors import OptionError
 from lipwright.faces.align import TINY_TEMPLATE, anchors, crop, fit, frame_box
 from lipwright.faces.detect import FaceReader
@@ -128,12 +127,3 @@ def _one(task: tuple[Path, int, PresenterClips]) -> ClipRow:
     save_clip(folder / row.video, crops, RATE, None, SOUND_HZ, crf=CRF, force=True)
     save_sound(folder / row.sound, samples)
     return row
-
-
-def save_sound(path: Path, samples: NDArray[np.float32]) -> None:
-    """Mono samples (-1..1) at 16 kHz as 16-bit WAV."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SOUND_HZ)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
