@@ -1,10 +1,13 @@
 """The whole training run at toy size: it ends with a bundle that loads and lip-syncs."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from lipwright.errors import OptionError
 from lipwright.pipeline.engine import Engine
@@ -58,6 +61,22 @@ def test_a_second_run_only_goes_on(trained: tuple[Path, Bundle, list[str]], tmp_
     again = train_tiny(work, tmp_path / "again", TOY, parallel=False, say=said.append)
     assert {line.split(":")[0] for line in said if "resumed at step" in line} == set(STAGES)
     assert again.info["files"] == bundle.info["files"]
+
+
+def test_a_bundle_is_trained_further(trained: tuple[Path, Bundle, list[str]], tmp_path: Path) -> None:
+    work, bundle, _ = trained
+    for name in ("speech", "clips"):
+        shutil.copytree(work / name, tmp_path / "work" / name)
+    config = replace(TOY, start=str(bundle.folder))
+    further = train_tiny(tmp_path / "work", tmp_path / "out", config, parallel=False, say=lambda _: None)
+    record = further.info["training"]
+    assert record["command"].endswith("--from tiny") and record["from"]["files"] == bundle.info["files"]
+    assert "autoencoder" not in record["stages"] and "autoencoder.csv" not in record["curves"]
+    kept, moved = (load_file(b.file("autoencoder")) for b in (bundle, further))
+    assert all(torch.equal(kept[key], moved[key]) for key in kept if key.startswith("encoder."))
+    assert any(not torch.equal(kept[key], moved[key]) for key in kept if key.startswith("decoder."))
+    old, new = (load_file(b.file("unet")) for b in (bundle, further))
+    assert max(float((old[key] - new[key]).abs().max()) for key in old) < 0.1  # from there, not from nothing
 
 
 def test_material_is_whole(trained: tuple[Path, Bundle, list[str]]) -> None:

@@ -25,12 +25,16 @@ def tiny(
     seed: Annotated[int, typer.Option(help="Seed of the run, below 1,000,000.")] = 1,
     toy: Annotated[bool, typer.Option("--toy", help="Toy size: seconds, teaches nothing.")] = False,
     serial: Annotated[bool, typer.Option("--serial", help="One process instead of two.")] = False,
+    start: Annotated[
+        str,
+        typer.Option("--from", metavar="BUNDLE", help="Train this one further, with new people and speech."),
+    ] = "",
 ) -> None:
     """Train the embedded model from rendered presenters and synthetic speech (CPU, two cores)."""
     from lipwright.training.config import TOY, TinyConfig
     from lipwright.training.train_tiny import train_tiny
 
-    config = replace(TOY if toy else TinyConfig(), seed=seed)
+    config = replace(TOY if toy else TinyConfig(), seed=seed, start=start)
     bundle = train_tiny(work, out, config, parallel=not serial, say=lambda line: print(line, flush=True))
     print(bundle.folder)
 

@@ -59,7 +59,7 @@ def grid_distance(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"], cell
 
     A decoder that must show grain which it cannot place draws stripes with the period of its own blocks.
     """
-    return functional.l1_loss(*(_locked(pictures, cell) for pictures in (a, b)))
+    return functional.l1_loss(_locked(a, cell), _locked(b, cell))
 
 
 def _locked(pictures: Float[Tensor, "n 3 h w"], cell: int) -> Tensor:

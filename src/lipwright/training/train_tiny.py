@@ -262,7 +262,8 @@ def describe(config: TinyConfig, records: dict[str, Any], curves: list[str]) -> 
             "unet": {"kind": "latentsync", "file": "unet.safetensors", "config": unet_record["config"]},
         },
         "training": {
-            "command": f"lipwright train tiny --seed {config.seed}",
+            "command": f"lipwright train tiny --seed {config.seed}"
+            + (f" --from {find_bundle(config.start).name}" if config.start else ""),
             "config": config.to_json(),
             "stages": {
                 name: {k: v for k, v in record.items() if k != "config"} for name, record in records.items()
