@@ -54,7 +54,7 @@ def render_base(folder: Path, number: int) -> Path:
         return file
     folder.mkdir(parents=True, exist_ok=True)
     seconds, seed = SECONDS[number % len(SECONDS)], seed_of(number)
-    speech = draw_speech(seed, seconds)
+    speech = draw_speech(seed, seconds + 2.0)  # "about": never shorter than the clip
     frames = round(seconds * RATE)
     shown = islice(render_clip(seed, seed, speech, size=SIZE, rate=RATE), frames)
     samples = np.zeros(frames * PER_FRAME, np.float32)
