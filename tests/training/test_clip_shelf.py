@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lipwright.dataset.manifest import DatasetError, read_dataset
-from lipwright.training.clip_shelf import ClipShelf, Kept, long_enough, to_pixels
+from lipwright.training.clip_shelf import ClipShelf, long_enough, to_pixels
 from lipwright.training.draws import item_generator, item_rng, other_start
 from training import toy_clips
 
@@ -43,19 +43,6 @@ def test_short_clips_are_counted(tmp_path: Path) -> None:
 def test_pixels_span_minus_one_to_one() -> None:
     frames = np.array([[[[0, 127, 255]]]], np.uint8)
     assert to_pixels(frames).flatten().tolist() == pytest.approx([-1, -0.0039, 1], abs=1e-3)
-
-
-def test_values_are_made_once_and_forgotten_in_order() -> None:
-    made: list[int] = []
-
-    def value(clip: int) -> torch.Tensor:
-        made.append(clip)
-        return torch.tensor(clip)
-
-    kept = Kept(2)
-    for clip in (1, 2, 1, 3, 1, 2):
-        assert int(kept.get(clip, lambda clip=clip: value(clip))) == clip  # type: ignore[misc]
-    assert made == [1, 2, 3, 2]
 
 
 def test_draws_belong_to_their_item_and_purpose() -> None:

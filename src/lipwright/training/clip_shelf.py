@@ -1,10 +1,9 @@
 """Prepared clips at hand: decoded crops, SyncNet's mel and samples, kept in memory up to a limit."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,7 +17,6 @@ from lipwright.media.samples import read_samples
 from lipwright.speech.mel import syncnet_mel, syncnet_window
 
 MEMORY_MB = 2048
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -91,23 +89,6 @@ class ClipShelf:
             pictures = [np.asarray(cv2.resize(picture, size, interpolation=how)) for picture in pictures]
         samples = read_samples(self._folder / row.sound, SOUND_HZ)
         return _Clip(np.stack(pictures).astype(np.uint8), samples, syncnet_mel(samples))
-
-
-class Kept:
-    """Values by clip number, computed once and kept for the most recently used clips."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[int, Tensor] = OrderedDict()
-
-    def get(self, clip: int, make: Callable[[], Tensor]) -> Tensor:
-        """The value of a clip, made when it is not here."""
-        if clip not in self._values:
-            self._values[clip] = make()
-            if len(self._values) > self._most:
-                self._values.popitem(last=False)
-        self._values.move_to_end(clip)
-        return self._values[clip]
 
 
 def long_enough(rows: Sequence[ClipRow], frames: int, what: str) -> tuple[tuple[ClipRow, ...], int]:

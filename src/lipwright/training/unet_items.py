@@ -20,7 +20,8 @@ class UNetItems:
     """Items by number; picklable, for workers. `mel` only where a SyncNet listens (16 frames then).
 
     Keys: pixels, reference (f, 3, s, s) -1..1; mel (1, 80, 52); noise (4, f, y, x); t; spread (3, f, 4, y, x)
-    posterior draws of target, masked and reference; heard (0 or 1); clip; start.
+    posterior draws of target, masked and reference; heard (0 or 1); clip; start; other (where the reference
+    begins).
     """
 
     shelf: ClipShelf
@@ -55,6 +56,7 @@ class UNetItems:
             "heard": torch.tensor(float(rng.random() >= self.audio_dropout)),
             "clip": torch.tensor(clip),
             "start": torch.tensor(start),
+            "other": torch.tensor(other),
         }
         if self.listens:
             item["mel"] = torch.from_numpy(np.array(self.shelf.mel(clip, start)))[None]

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from lipwright.errors import OutputError, WeightsError
+from lipwright.models.glance import Glance, GlanceConfig
 from lipwright.models.perceptual import Perceptual, fill_perceptual
 from lipwright.models.stable_syncnet import RELEASED, StableSyncNet, SyncNetConfig
 from lipwright.models.videomae import VideoMAE, VideoMAEConfig
@@ -114,6 +115,20 @@ def load_videomae(place: Path) -> VideoMAE:
     network = VideoMAE(VideoMAEConfig())
     network.load_state_dict(tensors)
     return _frozen(network)
+
+
+def load_glance(place: Path, autoencoder: str) -> Glance:
+    """A small decoder of ours (a folder) for the latents of an autoencoder with this mark, frozen.
+
+    Raises WeightsError, also when it was trained on another autoencoder's latents.
+    """
+    record = _record(place, "glance")
+    if record.get("autoencoder") != autoencoder:
+        raise WeightsError(
+            f"{place} was trained on the latents of another autoencoder ({record.get('autoencoder')}, not "
+            f"{autoencoder}); train one for this bundle."
+        )
+    return _filled(_built(place, lambda: Glance(GlanceConfig.from_json(record["config"]))), place)
 
 
 def load_perceptual(backbone: Path, heads: Path) -> Perceptual:
