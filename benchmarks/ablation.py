@@ -20,9 +20,10 @@ from lipwright.training.train_syncnet import SyncNetRun
 from lipwright.training.train_video_mae import VideoMAERun
 from lipwright.training.unet_config import UNetRun
 
-SECONDS = 40.0  # of one core, for each run
-START_SECONDS = 180.0
-CLIPS, JUDGE_CLIPS, EVALUATION_CLIPS = 78, 36, 8
+SECONDS = 25.0  # of one core, for each run
+START_STEPS = 300
+SYNC = 0.2  # released: 0.05, for a hundred thousand steps; here there are a hundred
+CLIPS, JUDGE_CLIPS, EVALUATION_CLIPS = 78, 36, 6
 
 SHAPE = {"block_out_channels": [32, 64, 96]}
 FIT = FitConfig(rate=1e-3, ema=0.98, log_every=10, check_every=0, show_every=0, save_every=50)
@@ -35,7 +36,11 @@ START = UNetRun(
     audio_dropout=0.1,
     outside_weight=0.25,
     gradient_checkpointing=False,
-    fit=replace(FIT, steps=10**7, seconds=START_SECONDS, clock="cpu", batch=4, seed=1),
+    held_items=4,
+    fit=replace(FIT, steps=START_STEPS, schedule="cosine", warm_steps=20, ema=0.99, batch=4, seed=1),
+)
+GLANCE_FIT = FitConfig(
+    steps=150, batch=8, rate=3e-3, schedule="cosine", log_every=10, check_every=50, show_every=0
 )
 STAGE_2 = UNetRun(
     stage=2,
@@ -43,7 +48,7 @@ STAGE_2 = UNetRun(
     parts=("motion", "attentions"),
     syncnet="later",
     videomae="later",
-    losses=LossWeights(reconstruction=1.0, sync=0.05, perceptual=0.0, trepa=10.0),
+    losses=LossWeights(reconstruction=1.0, sync=SYNC, perceptual=0.0, trepa=10.0),
     audio_dropout=0.1,
     outside_weight=0.25,
     gradient_checkpointing=False,
@@ -67,7 +72,7 @@ def main() -> None:
         pixel=settings.load(SyncNetRun, "syncnet_toy"),
         latent=settings.load(SyncNetRun, "syncnet_toy_latent", [f'base="{given.base}"']),
         video_mae=settings.load(VideoMAERun, "video_mae_toy"),
-        glance=GlanceRun(base=given.base, fit=FitConfig(steps=250, batch=8, rate=2e-3, schedule="cosine")),
+        glance=GlanceRun(base=given.base, fit=GLANCE_FIT),
         seeds=tuple(given.seeds),
         seconds=given.seconds,
         clips=given.clips,

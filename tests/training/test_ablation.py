@@ -40,7 +40,7 @@ def config(bundle: Path, folder: Path) -> Ablation:
         stage=1,
         base=str(bundle),
         start="scratch",
-        unet={"norm_num_groups": 8, "use_motion_module": False},
+        unet={"norm_num_groups": 8, "block_out_channels": [32, 32]},
         frames=4,
         held_items=1,
         fit=replace(FIT, batch=1),

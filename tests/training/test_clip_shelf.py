@@ -25,6 +25,12 @@ def test_crops_come_at_the_size_asked_for_and_memory_is_bounded(tmp_path: Path) 
     assert len(shelf.samples(0)) == 20 * 640
 
 
+def test_sound_is_read_without_the_pictures(tmp_path: Path) -> None:
+    data = read_dataset(toy_clips.dataset(tmp_path, clips=1, frames=20, side=32))
+    (tmp_path / data.clips[0].video).unlink()
+    assert ClipShelf(data.folder, data.clips, 32).mel(0, 4).shape == (80, 52)
+
+
 def test_a_manifest_that_lies_is_told(tmp_path: Path) -> None:
     data = read_dataset(toy_clips.dataset(tmp_path, clips=1, frames=20, side=32))
     shelf = ClipShelf(data.folder, [replace(data.clips[0], frames=21)], 32)

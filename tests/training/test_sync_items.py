@@ -30,19 +30,21 @@ def test_starts_lie_apart_and_reach_every_place() -> None:
 
 
 def test_each_stretch_of_a_group_comes_with_its_sound(shelf: ClipShelf) -> None:
-    items = SyncGroups(shelf, ClipOrder(2, 1), 1, 6, 0.5, 3, flips=False)
+    items = SyncGroups(shelf, ClipOrder(2, 1), 1, 6, 0.5, True, 3, flips=False)
     item = items(5)
     assert item["frames"].shape == (3, 3 * FRAMES, 16, 32) and item["mel"].shape == (3, 1, 80, 52)
     for at in range(3):
         clip, shown = int(item["clip"][at]), int(item["shown"][at])
         assert torch.equal(item["frames"][at], frames_of(shelf, clip, shown, 0.5))
         assert torch.equal(item["mel"][at], mel_of(shelf, clip, shown))
+    blind = SyncGroups(shelf, ClipOrder(2, 1), 1, 6, 0.5, False, 3, flips=False)(5)
+    assert "frames" not in blind and torch.equal(blind["mel"], item["mel"])
     again = items(5)
     assert all(torch.equal(again[key], item[key]) for key in item)
 
 
 def test_about_half_of_the_groups_are_mirrored(shelf: ClipShelf) -> None:
-    items = SyncGroups(shelf, ClipOrder(2, 1), 1, 6, None, 2, flips=True)
+    items = SyncGroups(shelf, ClipOrder(2, 1), 1, 6, None, True, 2, flips=True)
     mirrored = 0
     for number in range(40):
         item = items(number)

@@ -315,13 +315,16 @@ def sync_confidence(judge: SyncJudge, clips: list[Drawn]) -> tuple[float, int]:
 
     Positive lags: the picture is late. The agreement of a lag is the mean over clips.
     """
-    curves = [
-        lag_curve_of(judge.network, pictures_for(judge, to_pixels(clip.made), None), clip.sounds)
-        for clip in clips
-    ]
-    mean = np.nanmean(np.asarray(curves), axis=0)
-    best = int(np.nanargmax(mean))
-    return float(mean[best] - np.nanmedian(mean)), best - LAGS
+    curves = np.asarray(
+        [
+            lag_curve_of(judge.network, pictures_for(judge, to_pixels(clip.made), None), clip.sounds)
+            for clip in clips
+        ]
+    )
+    lags = np.flatnonzero(np.isfinite(curves).any(axis=0))  # short clips have no far ones
+    mean = np.nanmean(curves[:, lags], axis=0)
+    best = int(np.argmax(mean))
+    return float(mean[best] - np.median(mean)), int(lags[best]) - LAGS
 
 
 @torch.no_grad()

@@ -23,6 +23,7 @@ class SyncItems:
     belongs to the frames), item, clip, shown (where in the clip the frames begin).
 
     top: of pixels, the rows that are seen (see SyncNetRun), frames stacked; None for whole, single frames.
+    sees: whether frames are given; not where the latents of clips are kept.
     """
 
     shelf: ClipShelf
@@ -30,6 +31,7 @@ class SyncItems:
     seed: int
     least_shift: int
     top: float | None
+    sees: bool = True
 
     def __call__(self, number: int) -> Items:
         rng = item_rng(self.seed, number, "sync")
@@ -38,8 +40,7 @@ class SyncItems:
         start = int(rng.integers(starts))
         together = bool(rng.random() < 0.5)
         shown = start if together else other_start(rng, starts, start, self.least_shift)
-        return {
-            "frames": frames_of(self.shelf, clip, shown, self.top),
+        item = {
             "mel": mel_of(self.shelf, clip, start),
             "mel_shown": mel_of(self.shelf, clip, shown),
             "together": torch.tensor(float(together)),
@@ -47,6 +48,9 @@ class SyncItems:
             "clip": torch.tensor(clip),
             "shown": torch.tensor(shown),
         }
+        if self.sees:
+            item["frames"] = frames_of(self.shelf, clip, shown, self.top)
+        return item
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class SyncGroups:
     seed: int
     least_shift: int
     top: float | None
+    sees: bool
     windows: int
     flips: bool
 
@@ -69,16 +74,16 @@ class SyncGroups:
         rng = item_rng(self.seed, number, "sync group")
         clip = self.order.clip(number)
         starts = starts_apart(rng, self.shelf.rows[clip].frames - FRAMES + 1, self.windows, self.least_shift)
-        frames = torch.stack([frames_of(self.shelf, clip, int(start), self.top) for start in starts])
-        if self.flips and rng.random() < 0.5:
-            frames = frames.flip(-1)
-        return {
-            "frames": frames,
+        item = {
             "mel": torch.stack([mel_of(self.shelf, clip, int(start)) for start in starts]),
             "item": torch.full((self.windows,), number),
             "clip": torch.full((self.windows,), clip),
             "shown": torch.from_numpy(starts),
         }
+        if self.sees:
+            frames = torch.stack([frames_of(self.shelf, clip, int(start), self.top) for start in starts])
+            item["frames"] = frames.flip(-1) if self.flips and rng.random() < 0.5 else frames
+        return item
 
 
 def starts_apart(rng: np.random.Generator, starts: int, count: int, least: int) -> NDArray[np.int64]:

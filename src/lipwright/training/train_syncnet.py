@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from einops import rearrange
@@ -161,19 +161,21 @@ class SyncNetTask:
         self.held_out = held is not train
         top = run.top if codec is None else None
         shelf = ClipShelf(data.folder, train, run.side, memory_mb=run.memory_mb)
-        drawn = (shelf, ClipOrder(len(train), run.fit.seed, run.items), run.fit.seed, run.least_shift, top)
-        self._item = SyncItems(*drawn) if run.windows == 1 else SyncGroups(*drawn, run.windows, run.flips)
+        sees = not isinstance(codec, PlainCodec)
+        order, seed, least = ClipOrder(len(train), run.fit.seed, run.items), run.fit.seed, run.least_shift
+        self._item: SyncItems | SyncGroups = SyncItems(shelf, order, seed, least, top, sees)
+        if run.windows > 1:
+            self._item = SyncGroups(shelf, order, seed, least, top, sees, run.windows, run.flips)
         held_shelf = ClipShelf(data.folder, held, run.side, memory_mb=run.memory_mb)
-        self._held = SyncItems(held_shelf, ClipOrder(len(held), HELD_SEED), HELD_SEED, run.least_shift, top)
+        self._held = SyncItems(held_shelf, ClipOrder(len(held), HELD_SEED), HELD_SEED, least, top, sees)
         self._coded: dict[int, CodedClips] = {}
         if isinstance(codec, PlainCodec):  # nothing random: encoded once
-            place = (
-                None
-                if not run.kept_at
-                else kept_place(run.kept_at, find_bundle(run.base), run.side, data.folder)
-            )
+            place = None
+            if run.kept_at:
+                place = kept_place(run.kept_at, find_bundle(run.base), run.side, data.folder)
+            on = torch.device("cpu") if device is None else device
             for clips in (shelf, held_shelf):
-                self._coded[id(clips)] = CodedClips(clips, codec, device, kept_at=place)
+                self._coded[id(clips)] = CodedClips(clips, codec, on, kept_at=place)
 
     @property
     def item(self) -> Callable[[int], Items]:
@@ -299,7 +301,7 @@ def train_syncnet(
     curve = fit(task, run.fit, work, accelerator, say)
     if accelerator.is_main_process:
         sight = SyncSight(LATENT if run.latent else PIXEL, run.side, FRAMES, run.top)
-        judge = SyncJudge(task.network.eval(), sight)
+        judge = SyncJudge(cast(StableSyncNet, task.network.eval()), sight)
         record = {
             "config": settings.to_json(run),
             "clips": {"train": len(task.item.shelf), "shorter": task.short, "held_out": task.held_out},  # type: ignore[attr-defined]

@@ -78,7 +78,11 @@ class UNetTask:
         shelf = ClipShelf(self.data.folder, rows, self.base.side, memory_mb=run.memory_mb)
         listens = self.judges.syncnet is not None
         order = ClipOrder(len(rows), seed, items)
-        return UNetItems(shelf, order, seed, run.frames, run.noise, run.mixing, dropout, listens)
+        encodes = not isinstance(self.base.codec, PlainCodec)
+        looks = self.judges.perceptual is not None or (self.judges.videomae is not None and not run.glance)
+        return UNetItems(
+            *(shelf, order, seed, run.frames, run.noise, run.mixing, dropout), listens, encodes, looks
+        )
 
     @property
     def item(self) -> Callable[[int], Items]:
@@ -89,17 +93,19 @@ class UNetTask:
 
     def batch(self, made: Items, items: UNetItems, tokens_of: Tensor | None = None) -> Batch:
         """Latents and tokens of items. tokens_of: other clips (b,) whose sound is heard instead."""
-        pixels = made["pixels"]
         clean, hidden, reference = self._latents(made, items)
+        pixels = made.get("pixels")
+        if self.run.glance and self.judges.videomae is not None:
+            pixels = self._glanced(clean)
         clips = made["clip"] if tokens_of is None else tokens_of
         tokens = torch.stack(
             [
-                self.tokens(items, int(clip), int(start), pixels.shape[1])
+                self.tokens(items, int(clip), int(start), clean.shape[2])
                 for clip, start in zip(clips, made["start"], strict=True)
             ]
         )
         return Batch(
-            pixels=self._glanced(clean) if self.run.glance and self.judges.videomae else pixels,
+            pixels=pixels,
             clean=clean,
             masked=hidden,
             reference=reference,
@@ -113,8 +119,8 @@ class UNetTask:
 
     def _latents(self, made: Items, items: UNetItems) -> tuple[Tensor, Tensor, Tensor]:
         """Target, masked target and reference, (b, 4, f, y, x) each."""
-        count = made["pixels"].shape[1]
         if self._coded:
+            count = self.run.frames
             coded = self._coded[id(items)]
             clips, starts, others = (made[key].tolist() for key in ("clip", "start", "other"))
             found = (
