@@ -20,7 +20,7 @@ from lipwright.training.train_syncnet import SyncNetRun
 from lipwright.training.train_video_mae import VideoMAERun
 from lipwright.training.unet_config import UNetRun
 
-SECONDS = 25.0  # of one core, for each run
+SECONDS = 20.0  # of one core, for each run
 START_STEPS = 300
 SYNC = 0.2  # released: 0.05, for a hundred thousand steps; here there are a hundred
 CLIPS, JUDGE_CLIPS, EVALUATION_CLIPS = 78, 36, 6
@@ -44,7 +44,7 @@ GLANCE_FIT = FitConfig(
 )
 STAGE_2 = UNetRun(
     stage=2,
-    unet={"num_attention_heads": 2},
+    unet={"num_attention_heads": 2, "motion_module_decoder_only": True},
     parts=("motion", "attentions"),
     syncnet="later",
     videomae="later",
@@ -53,7 +53,7 @@ STAGE_2 = UNetRun(
     outside_weight=0.25,
     gradient_checkpointing=False,
     held_items=2,
-    fit=replace(FIT, rate=5e-4, batch=1),
+    fit=replace(FIT, rate=1e-3, ema=0.9, batch=1),
 )
 
 
