@@ -59,7 +59,7 @@ def config(bundle: Path, folder: Path) -> Ablation:
     motion = VideoMAERun(side=32, patch=8, width=16, depth=1, heads=2, decoder_width=8, fit=FIT)
     glance = GlanceRun(base=str(bundle), side=64, width=8, blocks=1, fit=FIT)
     return Ablation(
-        *(start, unet, pixel, latent, motion, glance),
+        *(unet, pixel, latent, motion, glance, start),
         seeds=(1,),
         seconds=1e-6,
         windows=1,

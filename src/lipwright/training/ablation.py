@@ -34,6 +34,7 @@ from lipwright.training.train_unet import UNetTask, train_unet
 from lipwright.training.train_video_mae import VideoMAERun, train_video_mae
 from lipwright.training.unet_config import UNetRun
 from lipwright.training.unet_parts import load_base
+from lipwright.weights.find import find_bundle
 from lipwright.weights.judges import SyncJudge, load_syncnet, load_videomae
 from lipwright.weights.load_faces import load_faces
 
@@ -76,18 +77,19 @@ class Ablation:
     """Sizes of one ablation. seconds: of processor time in training that each run gets; judges, start and
     measuring are not counted.
 
-    start: the stage 1 that all runs begin from. unet: what their stage 2 has in common. pixel, latent,
+    unet: what stage 2 of all runs has in common. start: a stage 1 that they begin from; None for the weights
+    of their base. pixel, latent,
     video_mae, glance: the judges, and what they look through. clips_at, judge_clips_at, evaluation_at:
     folders of prepared clips; rendered where empty. windows: of 16 frames that are drawn of each evaluation
     clip.
     """
 
-    start: UNetRun
     unet: UNetRun
     pixel: SyncNetRun
     latent: SyncNetRun
     video_mae: VideoMAERun
     glance: GlanceRun
+    start: UNetRun | None = None
     seeds: tuple[int, ...] = (1, 2, 3)
     seconds: float = 1200.0
     clips: int = 120
@@ -123,28 +125,32 @@ def ablate(config: Ablation, work: Path, say: Say = print) -> Path:
     """Make everything that is not there yet; the table `work`/ablation.md."""
     data = _clips(config, work, say)
     judges = _judges(config, work, data, say)
-    start = replace(config.start, kept_at=str(work / "kept"))
-    base = work / "start" / "bundle"
-    if not (base / "model.json").exists():
-        train_unet(start, data["clips"], work / "start", device="cpu", say=say)
-    _measured(work / "start", base, config, data["evaluation-clips"], judges, start.kept_at)
+    kept = str(work / "kept")
+    base = config.unet.base
+    if config.start is not None:
+        base = str(work / "start" / "bundle")
+        if not (work / "start" / "bundle" / "model.json").exists():
+            begun = replace(config.start, kept_at=kept)
+            train_unet(begun, data["clips"], work / "start", device="cpu", say=say)
+    _measured(work / "start", base, config, data["evaluation-clips"], judges, kept)
     for seed in config.seeds:  # seed by seed: a table of one seed is there early
         for variant in config.variants:
             place = work / "runs" / f"{_slug(variant.name)}-{seed}"
             if not (place / "result.json").exists():
                 say(f"ablation: {variant.name}, seed {seed}")
-                run = replace(_run(config, variant, seed, judges), base=str(base), kept_at=start.kept_at)
+                run = replace(_run(config, variant, seed, judges), base=base, kept_at=kept)
                 bundle = train_unet(run, data["clips"], place, device="cpu", say=say)
-                _measured(place, bundle, config, data["evaluation-clips"], judges, start.kept_at)
+                _measured(place, str(bundle), config, data["evaluation-clips"], judges, kept)
             _write_table(config, work)
     return work / "ablation.md"
 
 
 def _measured(
-    place: Path, bundle: Path, config: Ablation, data: Dataset, judges: _Judges, kept_at: str
+    place: Path, bundle: str, config: Ablation, data: Dataset, judges: _Judges, kept_at: str
 ) -> None:
     if not (place / "result.json").exists():
-        steps = float(json.loads((bundle / "model.json").read_text())["training"]["steps"])
+        place.mkdir(parents=True, exist_ok=True)
+        steps = float(find_bundle(bundle).info["training"].get("steps", 0))
         write_json(place / "result.json", {"steps": steps, **measure(bundle, config, data, judges, kept_at)})
 
 
@@ -242,7 +248,7 @@ class Drawn:
 
 
 def measure(
-    bundle: Path, config: Ablation, data: Dataset, judges: _Judges, kept_at: str = ""
+    bundle: str, config: Ablation, data: Dataset, judges: _Judges, kept_at: str = ""
 ) -> dict[str, float | None]:
     """The columns for one trained bundle, but steps; None for what could not be measured.
 
@@ -294,9 +300,9 @@ def _mouths(frames: Pictures, reader: Any) -> Mouths:
 
 
 @torch.no_grad()
-def draw_all(bundle: Path, data: Dataset, windows: int, kept_at: str = "") -> list[Drawn]:
+def draw_all(bundle: str, data: Dataset, windows: int, kept_at: str = "") -> list[Drawn]:
     """Every evaluation clip spoken over by the next one's sound, `windows` windows from the start."""
-    run = UNetRun(base=str(bundle), held_share=0.0, show_steps=SHOW_STEPS, show_guidance=1.0, kept_at=kept_at)
+    run = UNetRun(base=bundle, held_share=0.0, show_steps=SHOW_STEPS, show_guidance=1.0, kept_at=kept_at)
     task = UNetTask(run, data, load_base(run, torch.device("cpu"), data), torch.device("cpu"))
     task.network.eval()
     shelf, found = task.held.shelf, []
