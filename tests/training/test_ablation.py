@@ -3,13 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lipwright.errors import OptionError
 from lipwright.models.stable_syncnet import StableSyncNet, SyncNetConfig
-from lipwright.training.ablation import VARIANTS, Ablation, ablate, spread, sync_confidence
+from lipwright.training.ablation import VARIANTS, Ablation, Drawn, ablate, spread, sync_confidence
 from lipwright.training.fit_config import FitConfig
+from lipwright.training.stage_two import LossWeights
+from lipwright.training.train_glance import GlanceRun
 from lipwright.training.train_syncnet import SyncNetRun
 from lipwright.training.train_video_mae import VideoMAERun
 from lipwright.training.unet_config import UNetRun
@@ -33,24 +36,33 @@ def config(bundle: Path, folder: Path) -> Ablation:
         fit=FIT,
     )
     latent = replace(pixel, towers={"audio_encoder": SOUND, "visual_encoder": LATENT}, base=str(bundle))
+    start = UNetRun(
+        stage=1,
+        base=str(bundle),
+        start="scratch",
+        unet={"norm_num_groups": 8, "block_out_channels": [32, 32]},
+        frames=4,
+        held_items=1,
+        fit=replace(FIT, batch=1),
+    )
     unet = UNetRun(
         stage=2,
         base=str(bundle),
-        start="scratch",
-        unet=TEMPORAL | {"norm_num_groups": 8},
+        unet=TEMPORAL,
         parts=("motion", "attentions"),
         syncnet="later",
         videomae="later",
-        perceptual="own",
+        losses=LossWeights(perceptual=0.0),
         held_items=1,
         fit=replace(FIT, batch=1),
     )
     motion = VideoMAERun(side=32, patch=8, width=16, depth=1, heads=2, decoder_width=8, fit=FIT)
+    glance = GlanceRun(base=str(bundle), side=64, width=8, blocks=1, fit=FIT)
     return Ablation(
-        *(unet, pixel, latent, motion),
+        *(unet, pixel, latent, motion, glance, start),
         seeds=(1,),
         seconds=1e-6,
-        aperture_clips=0,
+        windows=1,
         clips_at=clips,
         judge_clips_at=clips,
         evaluation_at=clips,
@@ -66,9 +78,12 @@ def test_a_small_ablation_ends_in_a_table_and_goes_on(tiny_bundle: Path, tmp_pat
     first = (tmp_path / "work" / "runs" / "latent-syncnet-1" / "result.json").stat().st_mtime_ns
     table = ablate(wanted, tmp_path / "work", said.append).read_text()
     assert (tmp_path / "work" / "runs" / "latent-syncnet-1" / "result.json").stat().st_mtime_ns == first
-    assert (
-        "| latent SyncNet | 1 | - |" in table and "| pixel SyncNet, TREPA, no temporal layers | 1 |" in table
-    )
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in table.splitlines()[2:]}
+    assert {"the common start", "latent SyncNet", "pixel SyncNet, TREPA, no temporal layers"} <= set(rows)
+    seeds, steps, aperture, confidence, *_ = rows["latent SyncNet"]
+    assert (seeds, steps) == ("1", "1.000 (1.000 to 1.000)")
+    assert aperture == "-", "drawn mouths have no face for the mesh, and that is told"
+    assert float(confidence.split()[0]) >= 0
     assert [line for line in said if line.startswith("ablation:")] == [
         "ablation: latent SyncNet, seed 1",
         "ablation: pixel SyncNet, TREPA, no temporal layers, seed 1",
@@ -92,8 +107,8 @@ def test_confidence_is_the_peak_over_the_median() -> None:
     judge = SyncJudge(
         StableSyncNet(SyncNetConfig(SMALL_SOUND, SMALL_PICTURE)).eval(), SyncSight("pixel", 64, 16)
     )
-    frames, sounds = torch.randn(40, 3, 64, 64).clamp(-1, 1), torch.randn(25, 80, 52)
-    value, lag = sync_confidence(judge, [frames], [sounds])
+    frames = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3)).astype(np.uint8)
+    value, lag = sync_confidence(judge, [Drawn(frames, frames, torch.randn(25, 80, 52))])
     assert value >= 0 and -8 <= lag <= 8
 
 

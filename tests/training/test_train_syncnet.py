@@ -16,15 +16,9 @@ from lipwright.errors import OptionError
 from lipwright.training import settings
 from lipwright.training.clip_shelf import to_pixels
 from lipwright.training.fit_config import FitConfig
-from lipwright.training.train_syncnet import (
-    FRAMES,
-    PATIENCE,
-    SyncNetRun,
-    SyncNetTask,
-    accuracy_figures,
-    measure_syncnet,
-    train_syncnet,
-)
+from lipwright.training.sync_figures import measure_syncnet
+from lipwright.training.sync_items import FRAMES
+from lipwright.training.train_syncnet import PATIENCE, SyncNetRun, SyncNetTask, train_syncnet
 from lipwright.weights.judges import load_syncnet
 from training import toy_clips
 
@@ -96,6 +90,7 @@ def test_a_network_comes_out_and_is_measured(data: Dataset, tmp_path: Path) -> N
     assert judge.sight.side == 64 and judge.sight.space == "pixel"
     assert judge.sight.template == data.template
     record = json.loads((tmp_path / "syncnet" / "judge.json").read_text())["training"]
+    assert 0 <= record["offsets"]["held_offset"] <= 1
     assert record["steps"] == 4 and record["clips"]["train"] == 2 and record["clips"]["held_out"]
     figures = measure_syncnet(tmp_path / "syncnet", data, 8)
     assert 0 <= figures["held_accuracy"] <= 1 and math.isfinite(figures["held_loss"])
@@ -106,7 +101,7 @@ def test_the_toy_recipe_learns_what_goes_together(tmp_path: Path) -> None:
     recipe = settings.load(SyncNetRun, "syncnet_toy")
     data = read_dataset(toy_clips.dataset(tmp_path / "data", clips=8, frames=64))
     small = {**PICTURE, "downsample_factors": [[1, 2], 4, 4]}
-    fit = replace(recipe.fit, steps=40, batch=10, rate=1e-3, warm_steps=5, check_every=40, precision="fp32")
+    fit = replace(recipe.fit, steps=40, batch=4, rate=1e-3, warm_steps=5, check_every=40)
     run = replace(
         recipe, side=32, towers={"audio_encoder": SOUND, "visual_encoder": small}, fit=fit, held_items=64
     )
@@ -136,11 +131,37 @@ def test_the_alarm_at_ln_2_comes_with_advice(data: Dataset) -> None:
     assert task.alarms([*stuck[:-1], {"step": 99.0, "loss": 0.5}]) == []
 
 
-def test_figures_of_the_accuracy_test() -> None:
-    cosines = torch.tensor([0.9, 0.6, 0.4, 0.1])
-    found = accuracy_figures(cosines, torch.tensor([True, False, True, False]))
-    assert found["held_accuracy"] == 0.5 and found["held_ranked"] == 0.75
-    assert found["held_together"] == pytest.approx(0.65) and found["held_apart"] == pytest.approx(0.35)
+def test_groups_train_with_the_contrast_and_the_released_loss(data: Dataset) -> None:
+    wanted = run(windows=3, least_shift=4, contrast_weight=1.0, entropy_weight=0.5, flips=True)
+    task = SyncNetTask(wanted, data, None)
+    items = [task.item(number) for number in range(2)]
+    batch = {key: torch.stack([item[key] for item in items]) for key in items[0]}
+    found = task.losses(task.network, batch)
+    assert float(found["loss"].detach()) == pytest.approx(
+        0.5 * float(found["entropy"].detach()) + float(found["contrast"].detach())
+    )
+    picture, own = task.network(batch["frames"].flatten(0, 1), batch["mel"].flatten(0, 1))
+    cosines = (picture @ own.T).detach()
+    pairs = torch.cat([cosines.diagonal(), cosines[[0, 1, 2, 3, 4, 5], [2, 0, 1, 5, 3, 4]]])
+    truth = torch.tensor([1.0] * 6 + [0.0] * 6)
+    entropy = torch.nn.functional.binary_cross_entropy(pairs.clamp(0, 1), truth)
+    assert float(found["entropy"].detach()) == pytest.approx(float(entropy), rel=1e-5)
+
+
+def test_latents_of_a_codec_without_chance_are_made_once(
+    data: Dataset, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    towers = {"audio_encoder": SOUND, "visual_encoder": LATENT}
+    wanted = run(towers=towers, base=str(tiny_bundle), windows=2, contrast_weight=1.0)
+    kept = replace(wanted, kept_at=str(tmp_path / "kept"))
+    last = train_syncnet(kept, data, tmp_path / "one", device="cpu", say=lambda line: None)
+    files = {file: file.stat().st_mtime_ns for file in (tmp_path / "kept").rglob("*.npy")}
+    assert len(files) == len(data.clips)
+    again = train_syncnet(kept, data, tmp_path / "two", device="cpu", say=lambda line: None)
+    memory = train_syncnet(wanted, data, tmp_path / "three", device="cpu", say=lambda line: None)
+    assert files == {file: file.stat().st_mtime_ns for file in (tmp_path / "kept").rglob("*.npy")}
+    for other in (again, memory):
+        assert other["loss"] == pytest.approx(last["loss"], rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +173,10 @@ def test_figures_of_the_accuracy_test() -> None:
         ({"towers": {"audio_encoder": {}, "visual_encoder": {}}}, "towers describe no SyncNet"),
         ({"items": "all"}, "items is 'all'"),
         ({"least_shift": 17}, "least_shift is 17"),
+        ({"windows": 9}, "windows is 9, but must be from 1 to 8"),
+        ({"contrast_weight": 1.0}, "both belong to items of several windows"),
+        ({"flips": True}, "both belong to items of several windows"),
+        ({"entropy_weight": -1.0}, "neither may be below 0"),
     ],
 )
 def test_contradictions_are_one_sentence(changes: dict[str, Any], says: str) -> None:

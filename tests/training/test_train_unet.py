@@ -17,12 +17,14 @@ from lipwright.models.videomae import VideoMAE, VideoMAEConfig
 from lipwright.training.fit_config import FitConfig
 from lipwright.training.lora import add_lora, merged
 from lipwright.training.stage_two import LossWeights
+from lipwright.training.train_glance import GlanceRun, train_glance
 from lipwright.training.train_unet import UNetTask, train_unet
 from lipwright.training.unet_config import UNetRun
 from lipwright.training.unet_items import UNetItems
 from lipwright.training.unet_parts import build_unet, load_base
 from lipwright.weights.bundle import read_bundle
-from lipwright.weights.judges import save_judge
+from lipwright.weights.find import find_bundle
+from lipwright.weights.judges import load_glance, save_judge
 from training import toy_clips
 
 FIT = FitConfig(steps=2, batch=2, rate=1e-3, log_every=1, check_every=2, save_every=2, show_every=0)
@@ -59,13 +61,62 @@ def test_items_are_windows_that_do_not_touch(data: Dataset, tiny_bundle: Path) -
     wanted = run(tiny_bundle, audio_dropout=0.5)
     items = UNetTask(wanted, data, load_base(wanted, CPU, data), CPU).item
     assert isinstance(items, UNetItems)
+    blind, items = items, replace(items, encodes=True)
     made = items(5)
+    assert "pixels" not in blind(5), "the latents of this bundle are kept, no judge looks"
+    assert all(torch.equal(value, made[key]) for key, value in blind(5).items())
     assert made["pixels"].shape == made["reference"].shape == (16, 3, 64, 64)
     assert made["noise"].shape == (4, 16, 8, 8) and made["spread"].shape == (3, 16, 4, 8, 8)
     assert all(torch.equal(value, items(5)[key]) for key, value in made.items())
     heard = sum(float(items(number)["heard"]) for number in range(30))
     assert 6 < heard < 24
     assert {int(items(number)["t"]) for number in range(30)} != {0}
+
+
+def test_kept_latents_are_those_of_the_items(data: Dataset, tiny_bundle: Path, tmp_path: Path) -> None:
+    wanted = run(tiny_bundle, kept_at=str(tmp_path / "kept"))
+    base = load_base(wanted, CPU, data)
+    task = UNetTask(wanted, data, base, CPU)
+    assert isinstance(task.item, UNetItems)
+    made = {key: value[None] for key, value in replace(task.item, encodes=True)(3).items()}
+    batch = task.batch(made, task.item)
+    pixels, reference = made["pixels"][0], made["reference"][0]
+    for found, frames in (
+        (batch.clean, pixels),
+        (batch.masked, pixels * base.keep_mask),
+        (batch.reference, reference),
+    ):
+        wanted_latents = base.codec.encode(frames, None).transpose(0, 1)[None]
+        torch.testing.assert_close(found, wanted_latents, rtol=1e-4, atol=1e-5)
+    again = UNetTask(wanted, data, base, CPU).batch(made, task.item)
+    assert torch.equal(again.clean, batch.clean) and torch.equal(again.audio, batch.audio)
+    assert len(list((tmp_path / "kept").rglob("heard/*.npy"))) == 1
+
+
+def test_judges_may_look_through_a_glance(
+    data: Dataset, tiny_bundle: Path, judges: tuple[str, str], tmp_path: Path
+) -> None:
+    fit = FitConfig(steps=1, batch=2, check_every=0, show_every=0, log_every=1, save_every=1)
+    train_glance(GlanceRun(str(tiny_bundle), 64, width=8, blocks=1, fit=fit), data, tmp_path, device="cpu")
+    syncnet, videomae = judges
+    wanted = run(
+        tiny_bundle,
+        stage=2,
+        syncnet=syncnet,
+        videomae=videomae,
+        glance=str(tmp_path / "glance"),
+        losses=LossWeights(perceptual=0.0),
+    )
+    task = UNetTask(wanted, data, load_base(wanted, CPU, data), CPU)
+    batch = {key: value[None] for key, value in task.item(0).items()}
+    found = task.losses(task.network, batch)
+    assert {"sync", "trepa"} <= set(found) and "pixels" not in batch
+    network = load_glance(tmp_path / "glance", find_bundle(str(tiny_bundle)).mark("autoencoder"))
+    ready = task.batch(batch, task.item)  # type: ignore[arg-type]
+    assert ready.pixels is not None
+    torch.testing.assert_close(ready.pixels[0], network(ready.clean[0].transpose(0, 1)))
+    with pytest.raises(OptionError, match="the perceptual judge wants whole pictures"):
+        replace(wanted, losses=LossWeights())
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

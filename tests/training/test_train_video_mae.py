@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +17,7 @@ from lipwright.training.train_video_mae import (
     VideoMAETask,
     hidden_places,
     patches_of,
+    shaken,
     train_video_mae,
     trembling,
 )
@@ -60,6 +62,46 @@ def test_trembling_is_as_far_off_as_calm_frame_by_frame() -> None:
     assert steps[0] == pytest.approx((video[1:] - video[:-1]).square().mean().item())
 
 
+def test_first_weights_see_changes_and_no_plain_brightness() -> None:
+    torch.manual_seed(0)
+    embed = MaskedVideo(replace(RUN, change_gain=30.0)).encoder.patch_embed.requires_grad_(False)
+    still = torch.rand(1, 3, 1, 32, 32).expand(1, 3, 16, 32, 32)
+    bias = embed.proj.bias
+    assert float((embed(still)[..., :8] - bias[:8]).abs().max()) < 1e-4, "half of them see only what changes"
+    assert float((embed(torch.full_like(still, 0.7)) - bias).abs().max()) < 1e-4
+    moving = still.clone()
+    moving[:, :, 1::2] = moving[:, :, 1::2].roll(1, -1)
+    assert float((embed(moving)[..., :8] - bias[:8]).std()) > 0.1
+
+
+def test_shaking_moves_frames_by_what_it_says() -> None:
+    rng = np.random.default_rng(4)
+    video = torch.zeros(16, 3, 64, 64)
+    video[:, :, 28:36, 28:36] = 1
+    whole = boxes = 0
+    for _ in range(20):
+        moved, speed = shaken(video, 4.0, rng)
+        y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+        mass = moved[:, 0].sum((1, 2))
+        middle = torch.stack([(moved[:, 0] * grid).sum((1, 2)) / mass for grid in (x, y)], 1)
+        found = float((middle[1:] - middle[:-1]).square().sum(1).mean().sqrt())
+        if found == pytest.approx(speed, rel=0.05):
+            whole += 1
+        else:  # only what lies in the box is moved
+            boxes += 1
+            assert found < speed
+    assert whole >= 5 and boxes >= 1
+
+
+def test_the_second_task_trains_the_vector(data: Dataset, tmp_path: Path) -> None:
+    run = replace(RUN, shake_px=2.0, shake_weight=1.0, change_gain=30.0)
+    task = VideoMAETask(run, data)
+    assert "encoder.fc_norm.weight" in task.trained() and "speed.weight" in task.trained()
+    assert "encoder.fc_norm.weight" not in VideoMAETask(RUN, data).trained()
+    last = train_video_mae(run, data, tmp_path, device="cpu", say=lambda line: None)
+    assert last["loss"] == pytest.approx(last["hidden"] + last["shake"])
+
+
 def test_a_judge_comes_out(data: Dataset, tmp_path: Path) -> None:
     last = train_video_mae(RUN, data, tmp_path, device="cpu", say=lambda line: None)
     assert math.isfinite(last["held_loss"]) and 0 <= last["tremble_told"] <= 1 and last["tremble_ratio"] > 0
@@ -88,6 +130,8 @@ def test_hidden_patches_are_learnt(data: Dataset, tmp_path: Path) -> None:
         ({"heads": 3}, "width is 16 for 3 heads"),
         ({"hidden_share": 1.0}, "hidden_share is 1"),
         ({"items": "x"}, "items is 'x'"),
+        ({"shake_weight": 1.0}, "a weight needs clips that shake"),
+        ({"change_gain": -1.0}, "none may be below 0"),
     ],
 )
 def test_contradictions_are_one_sentence(changes: dict[str, object], says: str) -> None:

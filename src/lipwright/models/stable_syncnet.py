@@ -23,12 +23,16 @@ Factor = int | tuple[int, int]
 
 @dataclass(frozen=True)
 class TowerConfig:
-    """One encoder: per level its channels, down-sampling (one number, or height and width), attention."""
+    """One encoder: per level its channels, down-sampling (one number, or height and width), attention.
+
+    groups: of every norm (released: 32, which leaves a narrow network one or two channels in each).
+    """
 
     in_channels: int
     block_out_channels: tuple[int, ...]
     downsample_factors: tuple[Factor, ...]
     attn_blocks: tuple[int, ...]
+    groups: int = GROUPS
 
     def __post_init__(self) -> None:
         levels = {len(self.block_out_channels), len(self.downsample_factors), len(self.attn_blocks)}
@@ -48,6 +52,7 @@ class TowerConfig:
             block_out_channels=tuple(settings["block_out_channels"]),
             downsample_factors=tuple(factors),
             attn_blocks=tuple(settings["attn_blocks"]),
+            groups=int(settings.get("groups", GROUPS)),
         )
 
 
@@ -94,11 +99,11 @@ RELEASED: Mapping[str, SyncNetConfig] = MappingProxyType(
 class DownBlock(nn.Module):
     """Residual block (norm, SiLU, 3x3 conv, twice), then a strided 3x3 convolution unless the factor is 1."""
 
-    def __init__(self, inputs: int, outputs: int, factor: Factor) -> None:
+    def __init__(self, inputs: int, outputs: int, factor: Factor, groups: int) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(GROUPS, inputs, eps=EPS)
+        self.norm1 = nn.GroupNorm(groups, inputs, eps=EPS)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm2 = nn.GroupNorm(GROUPS, outputs, eps=EPS)
+        self.norm2 = nn.GroupNorm(groups, outputs, eps=EPS)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.conv_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else None
         self.factor = factor
@@ -117,9 +122,9 @@ class DownBlock(nn.Module):
 class AttentionBlock(nn.Module):
     """Group norm, 1x1 conv, self-attention over the positions, feed-forward, 1x1 conv, + input."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(GROUPS, channels, eps=EPS)
+        self.norm1 = nn.GroupNorm(groups, channels, eps=EPS)
         self.conv_in = nn.Conv2d(channels, channels, 1)
         self.norm2 = nn.LayerNorm(channels)
         self.attn = Attention(channels, HEADS, bias=True)
@@ -147,12 +152,12 @@ class Tower(nn.Module):
         before = widths[0]
         rows = zip(widths, config.downsample_factors, config.attn_blocks, strict=True)
         for width, factor, attention in rows:
-            blocks.append(DownBlock(before, width, factor))
+            blocks.append(DownBlock(before, width, factor, config.groups))
             if attention:
-                blocks.append(AttentionBlock(width))
+                blocks.append(AttentionBlock(width, config.groups))
             before = width
         self.down_blocks = nn.ModuleList(blocks)
-        self.norm_out = nn.GroupNorm(GROUPS, before, eps=EPS)
+        self.norm_out = nn.GroupNorm(config.groups, before, eps=EPS)
         self.gradient_checkpointing = False  # trades a second forward pass for memory
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e"]:
@@ -179,9 +184,9 @@ class StableSyncNet(nn.Module):
         self.visual_encoder = Tower(config.visual_encoder)
 
     def forward(
-        self, frames: Float[Tensor, "b c h w"], sound: Float[Tensor, "b 1 80 52"]
-    ) -> tuple[Float[Tensor, "b e"], Float[Tensor, "b e"]]:
-        """(picture, sound) embeddings of length 1.
+        self, frames: Float[Tensor, "b c h w"], sound: Float[Tensor, "s 1 80 52"]
+    ) -> tuple[Float[Tensor, "b e"], Float[Tensor, "s e"]]:
+        """(picture, sound) embeddings of length 1; there may be more of one than of the other.
 
         frames: pixels -1..1 of the lower half, 16 frames stacked as channels (frame * 3 + colour), or their
         latents (frame * 4 + channel). sound: SyncNet mel, -4..4.

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -18,24 +18,27 @@ from lipwright.media.samples import read_samples
 from lipwright.speech.mel import syncnet_mel, syncnet_window
 
 MEMORY_MB = 2048
-Value = TypeVar("Value")
+Frames = UInt8[np.ndarray, "n h w 3"]
+Part = TypeVar("Part", "_Sound", Frames)
 
 
 @dataclass(frozen=True)
-class _Clip:
-    """frames: (n, side, side, 3) uint8 RGB. samples: 16 kHz. mel: SyncNet's, of the whole sound."""
+class _Sound:
+    """samples: 16 kHz. mel: SyncNet's, of all of them."""
 
-    frames: UInt8[np.ndarray, "n h w 3"]
     samples: Float32[np.ndarray, " s"]
     mel: Float32[np.ndarray, "80 m"]
 
     @property
-    def size_bytes(self) -> int:
-        return self.frames.nbytes + self.samples.nbytes + self.mel.nbytes
+    def nbytes(self) -> int:
+        return self.samples.nbytes + self.mel.nbytes
 
 
 class ClipShelf:
-    """Clips of a dataset by number, crops at `side` px. Each process has its own."""
+    """Clips of a dataset by number, crops at `side` px. Each process has its own.
+
+    Pictures and sound are read when they are asked for, each for itself.
+    """
 
     def __init__(
         self, folder: Path, rows: Sequence[ClipRow], side: int, *, memory_mb: int = MEMORY_MB
@@ -44,19 +47,20 @@ class ClipShelf:
         self.side = side
         self._folder = folder
         self._room = memory_mb << 20
-        self._clips: OrderedDict[int, _Clip] = OrderedDict()
+        self._parts: OrderedDict[tuple[str, int], _Sound | Frames] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def frames(self, clip: int, start: int, count: int) -> UInt8[np.ndarray, "n h w 3"]:
+    def frames(self, clip: int, start: int, count: int) -> Frames:
         """Consecutive crops."""
-        return self._clip(clip).frames[start : start + count]
+        found = self._part("frames", clip, self._read_frames)
+        return found[start : start + count]
 
     def mel(self, clip: int, start: int) -> Float32[np.ndarray, "80 52"]:
         """SyncNet's columns of 16 frames from `start` on; the last one repeats beyond the sound."""
-        whole = self._clip(clip).mel
+        whole = self._sound(clip).mel
         found = syncnet_window(whole, start / RATE)
         if found is None:  # the last window of a clip whose sound ends with its last frame
             found = syncnet_window(np.pad(whole, ((0, 0), (0, 52)), mode="edge"), start / RATE)
@@ -65,20 +69,24 @@ class ClipShelf:
 
     def samples(self, clip: int) -> Float32[np.ndarray, " s"]:
         """The whole sound, mono, 16 kHz."""
-        return self._clip(clip).samples
+        return self._sound(clip).samples
 
-    def _clip(self, index: int) -> _Clip:
-        if index in self._clips:
-            self._clips.move_to_end(index)
-            return self._clips[index]
-        clip = self._read(self.rows[index])
-        self._clips[index] = clip
-        self._bytes += clip.size_bytes
-        while self._bytes > self._room and len(self._clips) > 1:
-            self._bytes -= self._clips.popitem(last=False)[1].size_bytes
-        return clip
+    def _sound(self, clip: int) -> _Sound:
+        return self._part("sound", clip, self._read_sound)
 
-    def _read(self, row: ClipRow) -> _Clip:
+    def _part(self, kind: str, clip: int, read: Callable[[ClipRow], Part]) -> Part:
+        key = (kind, clip)
+        if key in self._parts:
+            self._parts.move_to_end(key)
+            return cast(Part, self._parts[key])
+        part = read(self.rows[clip])
+        self._parts[key] = part
+        self._bytes += part.nbytes
+        while self._bytes > self._room and len(self._parts) > 1:
+            self._bytes -= self._parts.popitem(last=False)[1].nbytes
+        return part
+
+    def _read_frames(self, row: ClipRow) -> Frames:
         pictures = [frame.rgb() for frame in read_frames(self._folder / row.video)]
         if len(pictures) != row.frames:
             raise DatasetError(
@@ -89,25 +97,11 @@ class ClipShelf:
             size = (self.side, self.side)
             how = cv2.INTER_AREA if pictures[0].shape[0] > self.side else cv2.INTER_CUBIC
             pictures = [np.asarray(cv2.resize(picture, size, interpolation=how)) for picture in pictures]
+        return np.stack(pictures).astype(np.uint8)
+
+    def _read_sound(self, row: ClipRow) -> _Sound:
         samples = read_samples(self._folder / row.sound, SOUND_HZ)
-        return _Clip(np.stack(pictures).astype(np.uint8), samples, syncnet_mel(samples))
-
-
-class Kept:
-    """Values by clip number, computed once and kept for the most recently used clips."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[int, Tensor] = OrderedDict()
-
-    def get(self, clip: int, make: Callable[[], Tensor]) -> Tensor:
-        """The value of a clip, made when it is not here."""
-        if clip not in self._values:
-            self._values[clip] = make()
-            if len(self._values) > self._most:
-                self._values.popitem(last=False)
-        self._values.move_to_end(clip)
-        return self._values[clip]
+        return _Sound(samples, syncnet_mel(samples))
 
 
 def long_enough(rows: Sequence[ClipRow], frames: int, what: str) -> tuple[tuple[ClipRow, ...], int]:

@@ -190,10 +190,10 @@ class _Run:
         finished = self.step >= config.steps or self._out_of_time()
         batches = iter(self._batches())
         while not finished:
-            began = time.monotonic()
+            began, counted = time.monotonic(), _clock(config)
             parts, norm, waited = self._one_step(batches)
             self.step += 1
-            self.seconds += time.monotonic() - began
+            self.seconds += _clock(config) - counted
             self.log.add(parts, norm, waited, time.monotonic() - began)
             finished = self.step >= config.steps or self._out_of_time()
             self._look(finished)
@@ -308,6 +308,10 @@ class _Run:
             with torch.no_grad():
                 for name, parameter in self.parameters.items():
                     parameter.copy_(self.average.values[name].to(parameter))
+
+
+def _clock(config: FitConfig) -> float:
+    return time.process_time() if config.clock == "cpu" else time.monotonic()
 
 
 def _silent(line: str) -> None:

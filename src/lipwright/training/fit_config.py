@@ -7,6 +7,7 @@ from lipwright.errors import OptionError
 from lipwright.presenter.texts import EVALUATION_SEED
 
 SCHEDULES = ("constant", "cosine", "linear")
+CLOCKS = ("wall", "cpu")
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -17,12 +18,14 @@ class FitConfig:
     batch: items of one process and one forward pass. accumulate: passes per step. rate: of AdamW; `schedule`
     brings it down to `last_rate` of itself after `warm_steps` of rising. ema: share of the averaged weights
     that each step keeps; 0 for no average (released). seconds: of training (checks not counted) after which
-    the run ends before its steps; 0 for no limit. *_every in steps; 0 for never. workers: processes that read
-    clips ahead; 0 reads in the trainer.
+    the run ends before its steps; 0 for no limit. clock: "wall", or "cpu", this process's own processor time,
+    which is fair where a machine is shared and nothing runs on a card. *_every in steps; 0 for
+    never. workers: processes that read clips ahead; 0 reads in the trainer.
     """
 
     steps: int = 10_000
     seconds: float = 0.0
+    clock: str = "wall"
     batch: int = 1
     accumulate: int = 1
     rate: float = 1e-5
@@ -74,6 +77,8 @@ class FitConfig:
             raise OptionError(
                 f"fit.schedule is {self.schedule!r}, but must be one of {', '.join(SCHEDULES)}."
             )
+        if self.clock not in CLOCKS:
+            raise OptionError(f"fit.clock is {self.clock!r}, but must be one of {', '.join(CLOCKS)}.")
         if self.precision not in PRECISIONS:
             raise OptionError(
                 f"fit.precision is {self.precision!r}, but must be one of {', '.join(PRECISIONS)}."

@@ -18,6 +18,8 @@ SYNC_SIDE = 256
 """px: side of the pictures that the released SyncNet was trained on."""
 SYNC_TOP = 0.5
 """Share of the picture above what SyncNet and LPIPS look at, in the released crop."""
+CONTRAST_TEMPERATURE = 0.1
+"""Of the cosines that a toy SyncNet ranks; not in the released training."""
 
 
 def mixed_noise(
@@ -72,6 +74,17 @@ def latent_sync_loss(
     """The same for a SyncNet of latents (scaled): it sees all of them, nothing is decoded."""
     picture, sound = network(stack_frames(rearrange(latents, "b c f y x -> b f c y x")), mel)
     return agreement_loss(picture, sound, torch.ones_like(picture[:, 0])).mean()
+
+
+def contrast_loss(
+    picture: Float[Tensor, "b e"], own: Float[Tensor, "b e"], temperature: float = CONTRAST_TEMPERATURE
+) -> Float[Tensor, ""]:
+    """How badly frames find their own sound among those of the whole batch: cross entropy of the cosines over
+    a temperature, in float32.
+    """
+    with torch.autocast(picture.device.type, enabled=False):
+        scores = picture.float() @ own.float().T / temperature
+        return functional.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
 
 
 def perceptual_loss(

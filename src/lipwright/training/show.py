@@ -14,7 +14,6 @@ from lipwright.diffusion.denoiser import Denoiser
 from lipwright.diffusion.noise import clip_generator, over_frames, shared_noise
 from lipwright.diffusion.samplers import sample
 from lipwright.evaluation.sheet import contact_sheet, spread_over, write_picture
-from lipwright.latents.conditioning import condition
 from lipwright.media.write import save_clip
 from lipwright.training.clip_shelf import to_pixels
 
@@ -38,7 +37,7 @@ def drawn(task: "UNetTask", clip: int, sound_of: int, windows: int) -> Pictures:
     made = []
     for start in range(0, max(count - run.frames, 0) + 1, run.frames):
         pixels = to_pixels(shelf.frames(clip, start, run.frames)).to(device)
-        shown = condition(base.codec, pixels, keep)
+        shown = task.condition(task.held, clip, start, pixels)
         told = task.tokens(task.held, sound_of, start, len(pixels))[None]
         denoiser = Denoiser(task.network, shown, told, guidance=run.show_guidance)  # type: ignore[arg-type]
         solver = base.schedule.solver("ddim", run.show_steps)

@@ -64,12 +64,13 @@ class Judges:
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips of one step. Latents are (b, 4, f, y, x) and scaled; pixels -1..1; mask: 1 keep, 0 repaint.
+    """Clips of one step. Latents are (b, 4, f, y, x) and scaled; pixels -1..1, None where no judge compares
+    with them; mask: 1 keep, 0 repaint.
 
     audio None leaves the cross-attention out. weight: of each place of the reconstruction loss, None for 1.
     """
 
-    pixels: Float[Tensor, "b f 3 h w"]
+    pixels: Float[Tensor, "b f 3 h w"] | None
     clean: Float[Tensor, "b 4 f y x"]
     masked: Float[Tensor, "b 4 f y x"]
     reference: Float[Tensor, "b 4 f y x"]
@@ -143,9 +144,11 @@ def step_losses(
             sync = sync_loss(judges.syncnet, pixels, batch.mel, judges.sync_side, judges.sync_top)
         total = total + weights.sync * sync
     if perceptual_counts and judges.perceptual is not None and pixels is not None:
+        assert batch.pixels is not None, "the perceptual judge compares with the true pictures"
         perceptual = perceptual_loss(judges.perceptual, pixels, batch.pixels, judges.look_top)
         total = total + weights.perceptual * perceptual
     if trepa_counts and judges.videomae is not None and pixels is not None:
+        assert batch.pixels is not None, "TREPA compares with the true pictures"
         trepa = trepa_loss(judges.videomae, pixels, batch.pixels)
         total = total + weights.trepa * trepa
     return StepLosses(reconstruction, sync, perceptual, trepa, total, prediction, clean, pixels)

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from einops import rearrange
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lipwright.dataset.manifest import Dataset
 from lipwright.device import DeviceChoice
 from lipwright.errors import OptionError
-from lipwright.latents.codec import OpenCodec
+from lipwright.latents.codec import OpenCodec, PlainCodec
 from lipwright.models.stable_syncnet import (
     RELEASED,
     StableSyncNet,
@@ -23,23 +23,22 @@ from lipwright.models.stable_syncnet import (
     stack_frames,
 )
 from lipwright.training import settings
-from lipwright.training.clip_shelf import MEMORY_MB, ClipShelf, long_enough, to_pixels
-from lipwright.training.draws import ITEMS, ClipOrder, item_generator, item_rng, other_start
+from lipwright.training.clip_shelf import MEMORY_MB, ClipShelf, long_enough
+from lipwright.training.coded_clips import CodedClips, kept_place
+from lipwright.training.draws import ITEMS, ClipOrder, item_generator
 from lipwright.training.fit import Items, fit, make_accelerator
 from lipwright.training.fit_config import FitConfig
-from lipwright.training.losses import seen_rows
+from lipwright.training.losses import contrast_loss
+from lipwright.training.sync_figures import BORDER, HELD_SEED, OFFSET_CLIPS, held_figures, offset_figures
+from lipwright.training.sync_items import FRAMES, SHORTEST, SyncGroups, SyncItems
 from lipwright.weights.find import find_bundle
-from lipwright.weights.judges import LATENT, PIXEL, load_syncnet, save_judge
+from lipwright.weights.judges import LATENT, PIXEL, SyncJudge, SyncSight, save_judge
 from lipwright.weights.load import load_codec
 
-FRAMES = 16
-SHORTEST = 32  # frames of a clip, as released
 LN_2 = math.log(2)
 AT_LN_2 = 0.02  # how near to ln 2 a loss is taken to stand there
+MOST_WINDOWS = 8
 PATIENCE = 20  # points of the curve
-HELD_SEED = 1  # of the fixed held-out items
-BORDER = 0.5  # cosine from which on the accuracy test says "together"
-TEMPERATURE = 0.1  # of the cosines that are ranked
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,12 @@ class SyncNetRun:
     lower half; the mouth must lie in it). base: bundle whose autoencoder makes the latents; for latent
     SyncNets only.
     least_shift: frames that a wrong start is away at least (released: 1; wrong ones next door are hard to
-    tell, so small networks learn sooner with more). rank_weight: of a second loss, that the right sound of
-    the frames comes before the wrong one; it has a slope where the released loss rests at ln 2 (released: 0).
-    items: see ClipOrder. held_items: of the accuracy test.
+    tell, so small networks learn sooner with more). windows: stretches of one clip in an item, each wrong for
+    the others (released: 1, with right and wrong sound by chance). contrast_weight: of a second loss, that
+    frames find their sound among those of the whole batch; it has a slope where the released loss rests at
+    ln 2, and wants windows (released: 0). entropy_weight: of the released loss. flips: half of the items are
+    mirrored (released: none). items: see ClipOrder. held_items: of the accuracy test.
+    kept_at: folder in which latents are kept for later runs; empty for memory only.
     """
 
     model: str = "pixel_attn"
@@ -62,11 +64,15 @@ class SyncNetRun:
     top: float = 0.5
     base: str = ""
     least_shift: int = 1
-    rank_weight: float = 0.0
+    entropy_weight: float = 1.0
+    contrast_weight: float = 0.0
+    windows: int = 1
+    flips: bool = False
     items: str = "epochs"
     held_share: float = 0.05
     held_items: int = 2048
     memory_mb: int = MEMORY_MB
+    kept_at: str = ""
     gradient_checkpointing: bool = False
     fit: FitConfig = field(default_factory=lambda: FitConfig(check_every=2500))
 
@@ -91,10 +97,25 @@ class SyncNetRun:
             raise OptionError(
                 f"top is {self.top:g}, but must be from 0 to 0.5: half the picture lies below it."
             )
-        if self.rank_weight < 0:
-            raise OptionError(f"rank_weight is {self.rank_weight:g}, but must be 0 or more.")
         if not 1 <= self.least_shift <= SHORTEST - FRAMES:
             raise OptionError(f"least_shift is {self.least_shift}, but must be 1 to {SHORTEST - FRAMES}.")
+        self._check_groups()
+
+    def _check_groups(self) -> None:
+        if min(self.contrast_weight, self.entropy_weight) < 0:
+            raise OptionError(
+                f"contrast_weight is {self.contrast_weight:g} and entropy_weight {self.entropy_weight:g}; "
+                "neither may be below 0."
+            )
+        if not 1 <= self.windows <= MOST_WINDOWS:
+            raise OptionError(f"windows is {self.windows}, but must be from 1 to {MOST_WINDOWS}.")
+        if (self.contrast_weight > 0 or self.flips) and self.windows == 1:
+            raise OptionError(
+                f"contrast_weight is {self.contrast_weight:g}, flips {self.flips} and windows 1: both belong "
+                "to items of several windows; give 2 or more."
+            )
+        if self.flips and self.latent:
+            raise OptionError("flips is on for a SyncNet of latents: only pictures can be mirrored.")
 
     @property
     def config(self) -> SyncNetConfig:
@@ -117,43 +138,18 @@ class SyncNetRun:
         return self.model == "latent"
 
 
-@dataclass(frozen=True)
-class SyncItems:
-    """Items of a run by number; picklable, for workers. Keys: frames, mel, together (1 or 0), item, and
-    mel_shown, the sound that belongs to the frames.
-    """
-
-    shelf: ClipShelf
-    order: ClipOrder
-    seed: int
-    least_shift: int
-    top: float | None
-
-    def __call__(self, number: int) -> Items:
-        rng = item_rng(self.seed, number, "sync")
-        clip = self.order.clip(number)
-        starts = self.shelf.rows[clip].frames - FRAMES + 1
-        start = int(rng.integers(starts))
-        together = bool(rng.random() < 0.5)
-        shown = start if together else other_start(rng, starts, start, self.least_shift)
-        pixels = to_pixels(self.shelf.frames(clip, shown, FRAMES))
-        if self.top is not None:
-            pixels = stack_frames(pixels[None, :, :, seen_rows(self.shelf.side, self.top)])[0]
-        return {
-            "frames": pixels,
-            "mel": torch.from_numpy(self.shelf.mel(clip, start).copy())[None],
-            "mel_shown": torch.from_numpy(self.shelf.mel(clip, shown).copy())[None],
-            "together": torch.tensor(float(together)),
-            "item": torch.tensor(number),
-        }
-
-
 class SyncNetTask:
     """See `Task`."""
 
     name = "syncnet"
 
-    def __init__(self, run: SyncNetRun, data: Dataset, codec: OpenCodec | None) -> None:
+    def __init__(
+        self,
+        run: SyncNetRun,
+        data: Dataset,
+        codec: OpenCodec | None,
+        device: torch.device | None = None,
+    ) -> None:
         torch.manual_seed(run.fit.seed)
         self.run, self.codec = run, codec
         self.network: nn.Module = StableSyncNet(run.config)
@@ -163,14 +159,23 @@ class SyncNetTask:
         train, self.short = long_enough(train, SHORTEST, "training")
         held, _ = long_enough(held, SHORTEST, "the accuracy test") if held else (train, 0)
         self.held_out = held is not train
-        self._item = self._items(data, train, run.fit.seed, run.items)
-        self._held = self._items(data, held, HELD_SEED, "epochs")
-
-    def _items(self, data: Dataset, rows: Sequence[Any], seed: int, items: str) -> SyncItems:
-        shelf = ClipShelf(data.folder, rows, self.run.side, memory_mb=self.run.memory_mb)
-        order = ClipOrder(len(rows), seed, items)
-        top = self.run.top if self.codec is None else None
-        return SyncItems(shelf, order, seed, self.run.least_shift, top)
+        top = run.top if codec is None else None
+        shelf = ClipShelf(data.folder, train, run.side, memory_mb=run.memory_mb)
+        sees = not isinstance(codec, PlainCodec)
+        order, seed, least = ClipOrder(len(train), run.fit.seed, run.items), run.fit.seed, run.least_shift
+        self._item: SyncItems | SyncGroups = SyncItems(shelf, order, seed, least, top, sees)
+        if run.windows > 1:
+            self._item = SyncGroups(shelf, order, seed, least, top, sees, run.windows, run.flips)
+        held_shelf = ClipShelf(data.folder, held, run.side, memory_mb=run.memory_mb)
+        self._held = SyncItems(held_shelf, ClipOrder(len(held), HELD_SEED), HELD_SEED, least, top, sees)
+        self._coded: dict[int, CodedClips] = {}
+        if isinstance(codec, PlainCodec):  # nothing random: encoded once
+            place = None
+            if run.kept_at:
+                place = kept_place(run.kept_at, find_bundle(run.base), run.side, data.folder)
+            on = torch.device("cpu") if device is None else device
+            for clips in (shelf, held_shelf):
+                self._coded[id(clips)] = CodedClips(clips, codec, on, kept_at=place)
 
     @property
     def item(self) -> Callable[[int], Items]:
@@ -179,14 +184,18 @@ class SyncNetTask:
     def trained(self) -> Mapping[str, nn.Parameter]:
         return dict(self.network.named_parameters())
 
-    def seen(self, batch: Items, seed: int) -> Tensor:
+    def seen(self, batch: Items, items: SyncItems | SyncGroups) -> Tensor:
         """What the network looks at: stacked lower halves, or latents sampled from their posterior."""
         if self.codec is None:
             return batch["frames"]
+        if self._coded:
+            coded = self._coded[id(items.shelf)]
+            places = zip(batch["clip"].tolist(), batch["shown"].tolist(), strict=True)
+            return stack_frames(torch.stack([coded.whole(clip, shown, FRAMES) for clip, shown in places]))
         frames = batch["frames"]
         side = frames.shape[-1] // self.codec.factor
         draws = [
-            torch.randn(FRAMES, 4, side, side, generator=item_generator(seed, int(number), "posterior"))
+            torch.randn(FRAMES, 4, side, side, generator=item_generator(items.seed, int(number), "posterior"))
             for number in batch["item"]
         ]
         noise = torch.cat(draws).to(frames)
@@ -194,35 +203,34 @@ class SyncNetTask:
         return stack_frames(rearrange(latents, "(b f) c y x -> b f c y x", b=len(frames)))
 
     def losses(self, network: nn.Module, batch: Items) -> dict[str, Tensor]:
-        frames = self.seen(batch, self.run.fit.seed)
-        picture, sound = network(frames, batch["mel"])
-        entropy = agreement_loss(picture, sound, batch["together"]).mean()
-        right = (cosine_similarity(picture, sound) > BORDER) == (batch["together"] > 0.5)
-        found = {"loss": entropy, "accuracy": right.float().mean()}
-        apart = batch["together"] < 0.5
-        if self.run.rank_weight > 0:
-            _, own = network(frames, batch["mel_shown"])
-            scores = torch.stack([cosine_similarity(picture, s).float() for s in (own, sound)], dim=1)
-            truth = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
-            order = nn.functional.cross_entropy(scores / TEMPERATURE, truth, reduction="none")
-            rank = (order * apart).sum() / apart.sum().clamp(min=1)
-            found |= {"loss": entropy + self.run.rank_weight * rank, "entropy": entropy, "rank": rank}
-        return found
+        run = self.run
+        if run.windows == 1:
+            picture, sound = network(self.seen(batch, self._item), batch["mel"])
+            pairs, together = (picture, sound), batch["together"]
+        else:
+            batch = {key: value.flatten(0, 1) for key, value in batch.items()}
+            picture, own = network(self.seen(batch, self._item), batch["mel"])
+            wrong = rearrange(own, "(b k) e -> b k e", k=run.windows).roll(1, dims=1).flatten(0, 1)
+            pairs = torch.cat([picture, picture]), torch.cat([own, wrong])
+            together = torch.cat([torch.ones_like(own[:, 0]), torch.zeros_like(own[:, 0])])
+        entropy = agreement_loss(*pairs, together).mean()
+        right = (cosine_similarity(*pairs) > BORDER) == (together > 0.5)
+        found = {"entropy": entropy, "accuracy": right.float().mean()}
+        loss = run.entropy_weight * entropy
+        if run.contrast_weight:
+            found["contrast"] = contrast_loss(picture, own)
+            loss = loss + run.contrast_weight * found["contrast"]
+        return {"loss": loss, **found}
 
     def check(self) -> dict[str, float]:
         """The accuracy test on held-out clips: cosine above 0.5 for together; and how well cosines rank."""
-        device = next(self.network.parameters()).device
-        cosines, truths = [], []
-        size = 16
-        count = max(size, min(self.run.held_items, len(self._held.shelf) * 256))
-        for first in range(0, count - size + 1, size):
-            items = [self._held(number) for number in range(first, first + size)]
-            batch = {key: torch.stack([item[key] for item in items]).to(device) for key in items[0]}
-            cosines.append(
-                cosine_similarity(*self.network(self.seen(batch, HELD_SEED), batch["mel"])).float().cpu()
-            )
-            truths.append(batch["together"].cpu() > 0.5)
-        return accuracy_figures(torch.cat(cosines), torch.cat(truths))
+        count = min(self.run.held_items, len(self._held.shelf) * 256)
+        return held_figures(self.network, self._held, lambda batch: self.seen(batch, self._held), count)
+
+    def offsets(self, judge: SyncJudge) -> dict[str, float]:
+        """Whether held-out clips are found to be in sync; see `offset_figures`."""
+        clips = range(min(len(self._held.shelf), OFFSET_CLIPS))
+        return offset_figures(judge, self._held.shelf, clips, self.codec)
 
     def show(self, folder: Path, step: int) -> None:
         """Nothing to see: a SyncNet draws nothing."""
@@ -232,7 +240,10 @@ class SyncNetTask:
             "model": self.run.model,
             "side": self.run.side,
             "least_shift": self.run.least_shift,
-            "rank_weight": self.run.rank_weight,
+            "entropy_weight": self.run.entropy_weight,
+            "contrast_weight": self.run.contrast_weight,
+            "windows": self.run.windows,
+            "flips": self.run.flips,
             "top": self.run.top,
         }
         return {
@@ -268,22 +279,6 @@ class SyncNetTask:
         return found
 
 
-def accuracy_figures(cosines: Tensor, together: Tensor) -> dict[str, float]:
-    """Accuracy at the border 0.5, the loss, mean cosines, and the share of pairs (one together, one not) that
-    are ranked right, which needs no border.
-    """
-    yes, no = cosines[together], cosines[~together]
-    pairs = (yes[:, None] > no[None, :]).float() + 0.5 * (yes[:, None] == no[None, :]).float()
-    entropy = nn.functional.binary_cross_entropy(cosines.clamp(0, 1), together.float())
-    return {
-        "held_loss": float(entropy),
-        "held_accuracy": float(((cosines > BORDER) == together).float().mean()),
-        "held_ranked": float(pairs.mean()) if pairs.numel() else float("nan"),
-        "held_together": float(yes.mean()),
-        "held_apart": float(no.mean()),
-    }
-
-
 def train_syncnet(
     run: SyncNetRun,
     data: Dataset,
@@ -300,46 +295,23 @@ def train_syncnet(
     codec = None
     if run.latent:
         codec = load_codec(find_bundle(run.base), DeviceChoice(accelerator.device, torch.float32))
-    task = SyncNetTask(run, data, codec)
+    task = SyncNetTask(run, data, codec, accelerator.device)
     if task.short:
         say(f"syncnet: {task.short} clips are shorter than {SHORTEST} frames and are left out")
     curve = fit(task, run.fit, work, accelerator, say)
     if accelerator.is_main_process:
-        sight = {"space": LATENT if run.latent else PIXEL, "side": run.side, "frames": FRAMES, "top": run.top}
-        sight["template"] = dict(data.template)
+        sight = SyncSight(
+            LATENT if run.latent else PIXEL, run.side, FRAMES, run.top, template=dict(data.template)
+        )
+        judge = SyncJudge(cast(StableSyncNet, task.network.eval()), sight)
         record = {
             "config": settings.to_json(run),
             "clips": {"train": len(task.item.shelf), "shorter": task.short, "held_out": task.held_out},  # type: ignore[attr-defined]
             "steps": int(curve[-1]["step"]),
             "last": curve[-1],
+            "offsets": task.offsets(judge),
         }
-        about = {"sight": sight, "training": record}
+        about = {"sight": asdict(sight), "training": record}
         save_judge(work / "syncnet", "syncnet", task.network, run.config.to_json(), about)
     accelerator.wait_for_everyone()
     return curve[-1]
-
-
-def measure_syncnet(place: Path, data: Dataset, items: int, base: str = "") -> dict[str, float]:
-    """The accuracy test of a finished SyncNet on all clips of a dataset."""
-    judge = load_syncnet(place)
-    latent = judge.sight.space == LATENT
-    if latent and not base:
-        raise OptionError(f"{place} looks at latents; name the bundle whose autoencoder makes them.")
-    codec = (
-        load_codec(find_bundle(base), DeviceChoice(torch.device("cpu"), torch.float32)) if latent else None
-    )
-    rows, _ = long_enough(data.clips, SHORTEST, "the accuracy test")
-    shelf = ClipShelf(data.folder, rows, judge.sight.side)
-    made = SyncItems(
-        shelf, ClipOrder(len(rows), HELD_SEED), HELD_SEED, 1, None if latent else judge.sight.top
-    )
-    cosines, truths = [], []
-    with torch.no_grad():
-        for number in range(items):
-            item = {key: value[None] for key, value in made(number).items()}
-            frames = item["frames"]
-            if codec is not None:
-                frames = rearrange(codec.encode(frames[0], None), "f c y x -> 1 (f c) y x")
-            cosines.append(cosine_similarity(*judge.network(frames, item["mel"])))
-            truths.append(item["together"] > 0.5)
-    return accuracy_figures(torch.cat(cosines), torch.cat(truths))

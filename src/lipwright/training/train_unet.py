@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from lipwright.dataset.manifest import RATE, SOUND_HZ, ClipRow, Dataset
 from lipwright.errors import OutputError
-from lipwright.latents.conditioning import latent_mask, masked
+from lipwright.latents.codec import PlainCodec
+from lipwright.latents.conditioning import assemble, condition, latent_mask, masked
 from lipwright.media.samples import read_samples
 from lipwright.models.unet import UNet3D
 from lipwright.speech.features import Listening
 from lipwright.training import settings
-from lipwright.training.clip_shelf import ClipShelf, Kept, long_enough
+from lipwright.training.clip_shelf import ClipShelf, long_enough
+from lipwright.training.coded_clips import CodedClips, Kept, kept_place
 from lipwright.training.draws import ClipOrder
 from lipwright.training.fit import Items, fit, make_accelerator
 from lipwright.training.lora import merged
@@ -30,6 +32,16 @@ from lipwright.weights.load import save_weights
 
 CLIPS_HEARD = 512  # clips whose feature rows are kept
 HELD_SEED = 1  # of the fixed held-out items
+_FREE = (  # settings that may change when a run goes on
+    "fit",
+    "held_share",
+    "held_items",
+    "show_windows",
+    "show_steps",
+    "show_guidance",
+    "memory_mb",
+    "kept_at",
+)
 
 
 class UNetTask:
@@ -48,8 +60,13 @@ class UNetTask:
         self.held_out = held is not train
         self._item = self._items(train, run.fit.seed, run.items, run.audio_dropout)
         self.held = self._items(held, HELD_SEED, "epochs", 0.0)
-        self._heard = {id(self._item): Kept(CLIPS_HEARD), id(self.held): Kept(CLIPS_HEARD)}
         self._keep = base.keep_mask.to(device)
+        place = kept_place(run.kept_at, base.bundle, base.side, data.folder) if run.kept_at else None
+        self._heard = Kept(CLIPS_HEARD, None if place is None else place / "heard")
+        self._coded: dict[int, CodedClips] = {}
+        if isinstance(base.codec, PlainCodec):  # nothing random: encoded once
+            for items in (self._item, self.held):
+                self._coded[id(items)] = CodedClips(items.shelf, base.codec, device, self._keep, place)
         small = latent_mask(self._keep, base.codec.factor)
         self._weight: Tensor | None = None
         if run.outside_weight != 1.0:
@@ -61,8 +78,12 @@ class UNetTask:
         shelf = ClipShelf(self.data.folder, rows, self.base.side, memory_mb=run.memory_mb)
         listens = self.judges.syncnet is not None
         order = ClipOrder(len(rows), seed, items)
+        encodes = not isinstance(self.base.codec, PlainCodec)
+        looks = self.judges.perceptual is not None or (self.judges.videomae is not None and not run.glance)
         factor = self.base.codec.factor
-        return UNetItems(shelf, order, seed, run.frames, run.noise, run.mixing, dropout, listens, factor)
+        return UNetItems(
+            *(shelf, order, seed, run.frames, run.noise, run.mixing, dropout), listens, encodes, looks, factor
+        )
 
     @property
     def item(self) -> Callable[[int], Items]:
@@ -73,27 +94,22 @@ class UNetTask:
 
     def batch(self, made: Items, items: UNetItems, tokens_of: Tensor | None = None) -> Batch:
         """Latents and tokens of items. tokens_of: other clips (b,) whose sound is heard instead."""
-        pixels, spread = made["pixels"], made["spread"]
-        encoded = []
-        for number, frames in enumerate((pixels, pixels, made["reference"])):
-            flat = rearrange(frames, "b f c h w -> (b f) c h w")
-            if number == 1:
-                flat = masked(flat, self._keep)
-            noise = rearrange(spread[:, number], "b f c y x -> (b f) c y x")
-            latents = self.base.codec.encode(flat, noise).float()
-            encoded.append(rearrange(latents, "(b f) c y x -> b c f y x", b=len(pixels)))
+        clean, hidden, reference = self._latents(made, items)
+        pixels = made.get("pixels")
+        if self.run.glance and self.judges.videomae is not None:
+            pixels = self._glanced(clean)
         clips = made["clip"] if tokens_of is None else tokens_of
         tokens = torch.stack(
             [
-                self.tokens(items, int(clip), int(start), pixels.shape[1])
+                self.tokens(items, int(clip), int(start), clean.shape[2])
                 for clip, start in zip(clips, made["start"], strict=True)
             ]
         )
         return Batch(
             pixels=pixels,
-            clean=encoded[0],
-            masked=encoded[1],
-            reference=encoded[2],
+            clean=clean,
+            masked=hidden,
+            reference=reference,
             latent_mask=latent_mask(self._keep, self.base.codec.factor),
             audio=tokens * made["heard"][:, None, None, None].to(tokens),
             mel=made.get("mel"),
@@ -102,9 +118,50 @@ class UNetTask:
             weight=self._weight,
         )
 
+    def _latents(self, made: Items, items: UNetItems) -> tuple[Tensor, Tensor, Tensor]:
+        """Target, masked target and reference, (b, 4, f, y, x) each."""
+        if self._coded:
+            count = self.run.frames
+            coded = self._coded[id(items)]
+            clips, starts, others = (made[key].tolist() for key in ("clip", "start", "other"))
+            found = (
+                [coded.whole(clip, at, count) for clip, at in zip(clips, starts, strict=True)],
+                [coded.masked(clip, at, count) for clip, at in zip(clips, starts, strict=True)],
+                [coded.whole(clip, at, count) for clip, at in zip(clips, others, strict=True)],
+            )
+            first, second, third = (rearrange(torch.stack(part), "b f c y x -> b c f y x") for part in found)
+            return first, second, third
+        pixels, encoded = made["pixels"], []
+        for number, frames in enumerate((pixels, pixels, made["reference"])):
+            flat = rearrange(frames, "b f c h w -> (b f) c h w")
+            if number == 1:
+                flat = masked(flat, self._keep)
+            noise = rearrange(made["spread"][:, number], "b f c y x -> (b f) c y x")
+            latents = self.base.codec.encode(flat, noise).float()
+            encoded.append(rearrange(latents, "(b f) c y x -> b c f y x", b=len(pixels)))
+        return encoded[0], encoded[1], encoded[2]
+
+    def condition(self, items: UNetItems, clip: int, start: int, pixels: Tensor) -> Tensor:
+        """The nine channels of a clip's frames from `start` on, with themselves for reference, as lipwright
+        runs; pixels: those frames (n, 3, s, s).
+        """
+        if not self._coded:
+            return condition(self.base.codec, pixels, self._keep)
+        coded, count = self._coded[id(items)], len(pixels)
+        hidden, whole = coded.masked(clip, start, count), coded.whole(clip, start, count)
+        return assemble(latent_mask(self._keep), hidden, whole)
+
+    @torch.no_grad()
+    def _glanced(self, clean: Tensor) -> Tensor:
+        """The true frames as the judges see the made ones: through the same small decoder."""
+        assert self.judges.decode is not None, "a glance is a judge's"
+        frames = self.judges.decode(rearrange(clean, "b c f y x -> (b f) c y x"))
+        return rearrange(frames, "(b f) c h w -> b f c h w", b=len(clean))
+
     def tokens(self, items: UNetItems, clip: int, start: int, count: int) -> Tensor:
         """What the network is told about frames `start` .. of a clip: (count, n, d)."""
-        rows = self._heard[id(items)].get(clip, lambda: self._listen(items.shelf.rows[clip]))
+        row = items.shelf.rows[clip]
+        rows = self._heard.get(row.name, lambda: self._listen(row)).to(self._keep.device)
         times = [(start + frame) / RATE for frame in range(count)]
         return self.base.ears.tokens(_Heard(rows), times)
 
@@ -146,7 +203,16 @@ class UNetTask:
 
     def identity(self) -> dict[str, Any]:
         run = settings.to_json(self.run)
-        left = ("fit", "held_share", "held_items", "show_windows", "show_steps", "show_guidance", "memory_mb")
+        left = (
+            "fit",
+            "held_share",
+            "held_items",
+            "show_windows",
+            "show_steps",
+            "show_guidance",
+            "memory_mb",
+            "kept_at",
+        )
         kept = {key: value for key, value in run.items() if key not in left}
         return {**kept, "base_files": dict(self.base.bundle.info["files"]), "clips": len(self._item.shelf)}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
@@ -31,7 +32,14 @@ PROBED = (96, 48)  # clips that the probe learns from, and is asked about
 
 @dataclass(frozen=True)
 class VideoMAERun:
-    """One run; the defaults are a toy that trains in minutes on a CPU. hidden_share: of the places."""
+    """One run; the defaults are a toy that trains in minutes on a CPU. hidden_share: of the places.
+
+    change_gain: of first weights that look at what changes between the two frames of a patch, see
+    `look_for_change`; as they are drawn, brightness and place drown it (VideoMAE: 0, as they are drawn).
+    shake_px: half of the clips, or a box in them, are moved about by drawn paths of up to so many px
+    (VideoMAE: 0). shake_weight: of a second task, that the vector of the whole clip tells how fast that was;
+    without it a network of this size and training keeps to the mean face (VideoMAE: 0).
+    """
 
     side: int = 64
     patch: int = 8
@@ -42,6 +50,9 @@ class VideoMAERun:
     decoder_width: int = 48
     decoder_depth: int = 1
     hidden_share: float = 0.75
+    change_gain: float = 0.0
+    shake_px: float = 0.0
+    shake_weight: float = 0.0
     items: str = "epochs"
     held_share: float = 0.15
     memory_mb: int = MEMORY_MB
@@ -60,6 +71,13 @@ class VideoMAERun:
             )
         if not 0.1 <= self.hidden_share <= 0.95:
             raise OptionError(f"hidden_share is {self.hidden_share:g}, but must be from 0.1 to 0.95.")
+        if min(self.change_gain, self.shake_weight, self.shake_px) < 0 or (
+            self.shake_weight > 0 and not self.shake_px
+        ):
+            raise OptionError(
+                f"change_gain is {self.change_gain:g}, shake_weight {self.shake_weight:g} and shake_px "
+                f"{self.shake_px:g}: none may be below 0, and a weight needs clips that shake."
+            )
         if self.items not in ITEMS:
             raise OptionError(f"items is {self.items!r}, but must be one of {', '.join(ITEMS)}.")
 
@@ -86,6 +104,8 @@ class MaskedVideo(nn.Module):
     def __init__(self, run: VideoMAERun) -> None:
         super().__init__()
         self.encoder = VideoMAE(run.config)
+        if run.change_gain:
+            look_for_change(self.encoder.patch_embed.proj, run.change_gain)
         wide = run.decoder_width
         small = VideoMAEConfig(run.side, run.patch, wide, run.decoder_depth, 4, "4", num_classes=1)
         self.narrow = nn.Linear(run.width, wide)
@@ -93,16 +113,19 @@ class MaskedVideo(nn.Module):
         self.blocks = nn.ModuleList([Block(small) for _ in range(run.decoder_depth)])
         self.norm = nn.LayerNorm(wide)
         self.draw = nn.Linear(wide, 2 * 3 * run.patch**2)
+        self.speed = nn.Linear(run.width, 1)
         self.register_buffer("positions", position_table(run.config.tokens, wide), persistent=False)
         self.patch = run.patch
 
-    def forward(self, videos: Tensor, seen: Tensor, unseen: Tensor) -> Tensor:
-        """Mean squared error of the hidden patches, each to its own mean and deviation.
+    def forward(self, videos: Tensor, seen: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
+        """(mean squared error of the hidden patches, each to its own mean and deviation; how fast each clip
+        is moved about (b,), read from its vector).
 
         videos (b, 3, f, h, w) 0..1; seen, unseen: token numbers (b, s) and (b, u).
         """
-        tokens = self.encoder.embed(videos)
-        encoded = self.narrow(self.encoder.through(_picked(tokens, seen)))
+        tokens = self.encoder.through(_picked(self.encoder.embed(videos), seen))
+        speed = self.speed(self.encoder.fc_norm(tokens.mean(dim=1)))[:, 0]
+        encoded = self.narrow(tokens)
         places = self.positions.expand(len(videos), -1, -1)
         asked = self.hidden + _picked(places, unseen)
         both = torch.cat([encoded + _picked(places, seen), asked], dim=1)
@@ -111,7 +134,19 @@ class MaskedVideo(nn.Module):
         found = self.draw(self.norm(both[:, seen.shape[1] :]))
         wanted = _picked(patches_of(videos, self.patch), unseen)
         wanted = (wanted - wanted.mean(-1, keepdim=True)) / (wanted.var(-1, keepdim=True) + 1e-6).sqrt()
-        return nn.functional.mse_loss(found.float(), wanted.float())
+        return nn.functional.mse_loss(found.float(), wanted.float()), speed.float()
+
+
+@torch.no_grad()
+def look_for_change(proj: nn.Conv3d, gain: float) -> None:
+    """First weights that see motion: no channel sees plain brightness, and half of them see the difference of
+    a patch's two frames, `gain` times as strongly as drawn.
+    """
+    weight = proj.weight
+    weight -= weight.mean(dim=(1, 2, 3, 4), keepdim=True)
+    half = len(weight) // 2
+    weight[:half, :, 1] *= gain
+    weight[:half, :, 0] = -weight[:half, :, 1]
 
 
 def patches_of(videos: Tensor, patch: int) -> Tensor:
@@ -128,13 +163,35 @@ def hidden_places(run: VideoMAERun, draws: torch.Generator) -> tuple[Tensor, Ten
     return (times + order[count:].sort().values).flatten(), (times + order[:count].sort().values).flatten()
 
 
+def shaken(video: Tensor, most_px: float, rng: np.random.Generator) -> tuple[Tensor, float]:
+    """A video (f, 3, h, w), or a box in it, moved about by a drawn path, from smooth to jumpy, of up to
+    `most_px` px; and how fast that is (root mean square, px a frame).
+    """
+    count, _, height, width = video.shape
+    rough, reach = rng.random(), rng.random() * most_px
+    smooth = np.cumsum(rng.normal(size=(count, 2)), axis=0)
+    path = rough * rng.normal(size=(count, 2)) + (1 - rough) * (smooth - smooth.mean(0)) / 4
+    path *= reach / max(float(np.abs(path).max()), 1e-6)
+    moves = torch.eye(2, 3).repeat(count, 1, 1)
+    moves[:, :, 2] = torch.from_numpy(path * 2 / np.array([width, height])).float()
+    grid = nn.functional.affine_grid(moves, list(video.shape), align_corners=False)
+    moved = nn.functional.grid_sample(video, grid, padding_mode="border", align_corners=False)
+    if rng.random() < 0.5:  # only in a box, as a mouth that trembles
+        tall, wide = (int(side * rng.uniform(0.3, 0.7)) for side in (height, width))
+        top, left = int(rng.integers(height - tall)), int(rng.integers(width - wide))
+        whole, moved = moved, video.clone()
+        box = (..., slice(top, top + tall), slice(left, left + wide))
+        moved[box] = whole[box]
+    return moved, float(np.sqrt(np.square(np.diff(path, axis=0)).sum(1).mean()))
+
+
 def _picked(tokens: Tensor, numbers: Tensor) -> Tensor:
     return tokens.gather(1, repeat(numbers, "b n -> b n c", c=tokens.shape[-1]))
 
 
 @dataclass(frozen=True)
 class VideoItems:
-    """Items by number; picklable. Keys: video (f, 3, s, s) -1..1, seen, unseen."""
+    """Items by number; picklable. Keys: video (f, 3, s, s) -1..1, seen, unseen, speed."""
 
     shelf: ClipShelf
     order: ClipOrder
@@ -148,8 +205,11 @@ class VideoItems:
         video = to_pixels(self.shelf.frames(clip, start, self.run.frames))
         if rng.random() < 0.5:
             video = video.flip(-1)
+        speed = 0.0
+        if self.run.shake_px and rng.random() < 0.5:
+            video, speed = shaken(video, self.run.shake_px, rng)
         seen, unseen = hidden_places(self.run, item_generator(self.seed, number, "mask"))
-        return {"video": video, "seen": seen, "unseen": unseen}
+        return {"video": video, "seen": seen, "unseen": unseen, "speed": torch.tensor(speed)}
 
 
 class VideoMAETask:
@@ -182,20 +242,25 @@ class VideoMAETask:
         return len(self._item.shelf)
 
     def trained(self) -> Mapping[str, nn.Parameter]:
-        """Everything but what only a whole clip's vector or a classifier needs: the task gives it no "
-        "slope."""
-        idle = ("encoder.head.", "encoder.fc_norm.")
+        """Everything that the tasks give a slope."""
+        vector = ("encoder.fc_norm.", "speed.")
+        idle = ("encoder.head.", *(() if self.run.shake_weight else vector))
         return {name: p for name, p in self.network.named_parameters() if not name.startswith(idle)}
 
     def losses(self, network: nn.Module, batch: Items) -> dict[str, Tensor]:
         videos = rearrange(batch["video"], "b f c h w -> b c f h w") / 2 + 0.5
-        return {"loss": network(videos, batch["seen"], batch["unseen"])}
+        hidden, speed = network(videos, batch["seen"], batch["unseen"])
+        if not self.run.shake_weight:
+            return {"loss": hidden}
+        shake = nn.functional.mse_loss(speed, batch["speed"].float())
+        return {"loss": hidden + self.run.shake_weight * shake, "hidden": hidden, "shake": shake}
 
     def check(self) -> dict[str, float]:
         device = next(self.network.parameters()).device
         batch = _stacked([self.held(number) for number in range(16)], device)
         encoder = cast(MaskedVideo, self.network).encoder
-        found = {"held_loss": float(self.losses(self.network, batch)["loss"])}
+        losses = self.losses(self.network, batch)
+        found = {f"held_{key}": float(value) for key, value in losses.items()}
         return found | separation(encoder, self._item, self.held)
 
     def show(self, folder: Path, step: int) -> None:

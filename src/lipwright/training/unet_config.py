@@ -31,7 +31,9 @@ class UNetRun:
     alpha), "shared" all of it, "independent" none. name: of the bundle that is written; empty for the base's
     with "-trained". syncnet, videomae: folders or files of the judges.
     perceptual: "lpips" from public files, "own" through the base's autoencoder, "auto" what is there;
-    it looks below a share `look_top` of the picture (released: the lower half).
+    it looks below a share `look_top` of the picture (released: the lower half). glance: folder of a small
+    decoder through which SyncNet and VideoMAE look instead of the base's own; empty for that one (released).
+    kept_at: folder in which latents and heard features are kept for later runs; empty for memory only.
 
     Better than released, each off by default: audio_dropout (share of items that hear nothing, so that the
     branch of guidance without sound is trained), items "epochs" instead of "random" (every clip is seen),
@@ -55,6 +57,7 @@ class UNetRun:
     videomae: str = ""
     perceptual: str = "auto"
     look_top: float = 0.5
+    glance: str = ""
     audio_dropout: float = 0.0
     items: str = "epochs"
     outside_weight: float = 1.0
@@ -65,6 +68,7 @@ class UNetRun:
     show_steps: int = 20
     show_guidance: float = 1.5
     memory_mb: int = MEMORY_MB
+    kept_at: str = ""
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:
@@ -108,6 +112,11 @@ class UNetRun:
             raise OptionError(
                 "stage is 1 and a judge is named (syncnet or videomae): stage 1 is noise prediction alone; "
                 "leave it out or say stage 2."
+            )
+        if self.stage == 2 and self.glance and self.losses.perceptual > 0:
+            raise OptionError(
+                f"glance is {self.glance!r} and losses.perceptual is {self.losses.perceptual:g}: the "
+                "perceptual judge wants whole pictures; set losses.perceptual to 0, or leave glance out."
             )
         wanted = (("sync", self.syncnet, "syncnet"), ("trepa", self.videomae, "videomae"))
         for loss, judge, name in wanted:

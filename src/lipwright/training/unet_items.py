@@ -17,10 +17,12 @@ TRAINING_STEPS = 1000
 
 @dataclass(frozen=True)
 class UNetItems:
-    """Items by number; picklable, for workers. `mel` only where a SyncNet listens (16 frames then).
+    """Items by number; picklable, for workers.
 
-    Keys: pixels, reference (f, 3, s, s) -1..1; mel (1, 80, 52); noise (4, f, y, x); t; spread (3, f, 4, y, x)
-    posterior draws of target, masked and reference; heard (0 or 1); clip; start.
+    Keys: pixels, reference (f, 3, s, s) -1..1; spread (3, f, 4, y, x) posterior draws of target, masked and
+    reference; noise (4, f, y, x); t; heard (0 or 1); clip, start, other (where the reference begins); mel
+    (1, 80, 52) where a SyncNet `listens` (16 frames then). Without `encodes` (the latents are kept) reference
+    and spread are left out, and pixels too unless a judge `looks` at them.
     """
 
     shelf: ClipShelf
@@ -31,6 +33,8 @@ class UNetItems:
     mixing: float
     audio_dropout: float
     listens: bool
+    encodes: bool = True
+    looks: bool = True
     factor: int = FACTOR
 
     @property
@@ -48,15 +52,18 @@ class UNetItems:
         other = other_start(rng, starts, start, count)
         side = self.shelf.side // self.factor
         item = {
-            "pixels": to_pixels(self.shelf.frames(clip, start, count)),
-            "reference": to_pixels(self.shelf.frames(clip, other, count)),
             "noise": self._noise(draws, side),
             "t": torch.tensor(int(rng.integers(TRAINING_STEPS))),
-            "spread": torch.randn(3, count, CHANNELS, side, side, generator=draws),
             "heard": torch.tensor(float(rng.random() >= self.audio_dropout)),
             "clip": torch.tensor(clip),
             "start": torch.tensor(start),
+            "other": torch.tensor(other),
         }
+        if self.encodes or self.looks:
+            item["pixels"] = to_pixels(self.shelf.frames(clip, start, count))
+        if self.encodes:
+            item["reference"] = to_pixels(self.shelf.frames(clip, other, count))
+            item["spread"] = torch.randn(3, count, CHANNELS, side, side, generator=draws)
         if self.listens:
             item["mel"] = torch.from_numpy(np.array(self.shelf.mel(clip, start)))[None]
         return item

@@ -1,7 +1,7 @@
 """From a run's configuration to networks: the base's frozen parts, the U-Net to train, the judges."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from lipwright.training.stage_two import Judges, trained
 from lipwright.training.unet_config import BASE, SCRATCH, UNetRun
 from lipwright.weights.bundle import Bundle
 from lipwright.weights.find import find_bundle
-from lipwright.weights.judges import LATENT, find_perceptual, load_syncnet, load_videomae
+from lipwright.weights.judges import LATENT, find_perceptual, load_glance, load_syncnet, load_videomae
 from lipwright.weights.load import load_checkpoint, load_codec, load_ears, load_weights
 
 TEMPLATE_TOLERANCE = 0.005  # of the crop's width
@@ -157,12 +157,16 @@ def load_judges(run: UNetRun, base: Base, device: torch.device) -> tuple[Judges,
     if run.losses.perceptual > 0:
         perceptual, record["perceptual"] = load_perceptual_judge(run.perceptual, base.codec)
         perceptual.to(device)
+    decode: Callable[[torch.Tensor], torch.Tensor] = base.codec.decode_open
+    if run.glance:
+        decode = load_glance(Path(run.glance), base.bundle.mark("autoencoder")).to(device)
+        record["glance"] = run.glance
     _save_memory(run, base.codec, syncnet, videomae)
     if run.fit.precision != "fp32":  # they only run under autocast, and are as large as what is trained
         for network in (_network_of(base.codec), syncnet, videomae):
             if network is not None:
                 nn.Module.to(network, HALVES[run.fit.precision])
-    judges = Judges(base.codec.decode_open, syncnet, videomae, perceptual, sync_side, sync_top, run.look_top)
+    judges = Judges(decode, syncnet, videomae, perceptual, sync_side, sync_top, run.look_top)
     return judges, record
 
 

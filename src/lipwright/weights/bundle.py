@@ -79,6 +79,10 @@ class Bundle:
         """The safetensors file of one network."""
         return self.folder / str(self.part(part)["file"])
 
+    def mark(self, part: str) -> str:
+        """Twelve digits that tell one network's weights from others."""
+        return str(self.info["files"][str(self.part(part)["file"])])[:12]
+
 
 def embedded_folder(name: str) -> Path:
     """Where a bundle that ships inside the package lies."""

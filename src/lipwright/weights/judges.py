@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from lipwright.errors import OutputError, WeightsError
+from lipwright.models.glance import Glance, GlanceConfig
 from lipwright.models.inception import Inception
 from lipwright.models.perceptual import Perceptual, fill_perceptual
 from lipwright.models.stable_syncnet import RELEASED, StableSyncNet, SyncNetConfig
@@ -137,6 +138,20 @@ def _published(place: Path, what: str, build: Callable[[], Network]) -> Network:
 def load_inception(place: Path) -> Inception:
     """The Inception of FID, frozen. Raises WeightsError when a tensor does not fit."""
     return _published(place, "the Inception v3 of FID", Inception)
+
+
+def load_glance(place: Path, autoencoder: str) -> Glance:
+    """A small decoder of ours (a folder) for the latents of an autoencoder with this mark, frozen.
+
+    Raises WeightsError, also when it was trained on another autoencoder's latents.
+    """
+    record = _record(place, "glance")
+    if record.get("autoencoder") != autoencoder:
+        raise WeightsError(
+            f"{place} was trained on the latents of another autoencoder ({record.get('autoencoder')}, not "
+            f"{autoencoder}); train one for this bundle."
+        )
+    return _filled(_built(place, lambda: Glance(GlanceConfig.from_json(record["config"]))), place)
 
 
 def load_perceptual(backbone: Path, heads: Path) -> Perceptual:
