@@ -31,7 +31,8 @@ HELD_ITEMS = 8
 @dataclass(frozen=True)
 class GlanceRun:
     """One run. base: bundle whose latents are decoded; its autoencoder must have no random part. side: px of
-    the clips; None for the base's. frames: of one item. kept_at: folder in which latents are kept for later runs.
+    the clips; None for the base's. frames: of one item. kept_at: folder in which latents are kept for later
+    runs.
     """
 
     base: str = "tiny"
