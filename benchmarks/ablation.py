@@ -26,7 +26,7 @@ from lipwright.training.unet_config import UNetRun
 SECONDS = 20.0  # of one core, for each run
 SYNC = 0.2  # released: 0.05, for a hundred thousand steps; here there are some twenty
 HELD_SHARE = 0.5  # of the clips the U-Net does not see: encoding one takes seconds, and half are enough
-CLIPS, JUDGE_CLIPS, EVALUATION_CLIPS = 78, 30, 6
+CLIPS, JUDGE_CLIPS, EVALUATION_CLIPS = 78, 30, 4
 
 GLANCE_FIT = FitConfig(
     steps=150, batch=8, rate=3e-3, schedule="cosine", log_every=10, check_every=50, show_every=0

@@ -88,7 +88,9 @@ def test_kept_latents_are_those_of_the_items(data: Dataset, tiny_bundle: Path, t
     ):
         wanted_latents = base.codec.encode(frames, None).transpose(0, 1)[None]
         torch.testing.assert_close(found, wanted_latents, rtol=1e-4, atol=1e-5)
-    again = UNetTask(wanted, data, base, CPU).batch(made, task.item)
+    later = UNetTask(wanted, data, base, CPU)
+    assert isinstance(later.item, UNetItems)
+    again = later.batch(made, later.item)
     assert torch.equal(again.clean, batch.clean) and torch.equal(again.audio, batch.audio)
     assert len(list((tmp_path / "kept").rglob("heard/*.npy"))) == 1
 

@@ -40,7 +40,7 @@ from lipwright.weights.load_faces import load_faces
 
 Say = Callable[[str], None]
 WINDOW = 16
-SHOW_STEPS = 4
+SHOW_STEPS = 3
 BORDER_SHARE = 0.25  # of a crop's side, put around it: the mesh wants to see a whole head
 COLUMNS = (
     "steps",
