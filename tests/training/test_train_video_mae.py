@@ -67,6 +67,7 @@ def test_first_weights_see_changes_and_no_plain_brightness() -> None:
     embed = MaskedVideo(replace(RUN, change_gain=30.0)).encoder.patch_embed.requires_grad_(False)
     still = torch.rand(1, 3, 1, 32, 32).expand(1, 3, 16, 32, 32)
     bias = embed.proj.bias
+    assert bias is not None
     assert float((embed(still)[..., :8] - bias[:8]).abs().max()) < 1e-4, "half of them see only what changes"
     assert float((embed(torch.full_like(still, 0.7)) - bias).abs().max()) < 1e-4
     moving = still.clone()

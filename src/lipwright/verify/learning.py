@@ -83,6 +83,7 @@ def train_step(check: Check) -> None:
     for network in (syncnet, videomae):
         fill(network)
         ready(network, check)
+    assert batch.pixels is not None, "the record holds the pictures"
     side = batch.pixels.shape[-1]
     judges = stage_two.Judges(codec.decode_open, syncnet, videomae, sync_side=side)
     found = stage_two.step_losses(unet, judges, Schedule(), batch, stage_two.LossWeights())
