@@ -28,9 +28,6 @@ SYNC = 0.2  # released: 0.05, for a hundred thousand steps; here there are some 
 HELD_SHARE = 0.5  # of the clips the U-Net does not see: encoding one takes seconds, and half are enough
 CLIPS, JUDGE_CLIPS, EVALUATION_CLIPS = 78, 30, 4
 
-GLANCE_FIT = FitConfig(
-    steps=150, batch=8, rate=3e-3, schedule="cosine", log_every=10, check_every=50, show_every=0
-)
 STAGE_2 = UNetRun(
     stage=2,
     unet={"num_attention_heads": 2, "motion_module_decoder_only": True},
@@ -61,7 +58,7 @@ def main() -> None:
         pixel=settings.load(SyncNetRun, "syncnet_toy"),
         latent=settings.load(SyncNetRun, "syncnet_toy_latent", [f'base="{given.base}"']),
         video_mae=settings.load(VideoMAERun, "video_mae_toy"),
-        glance=GlanceRun(base=given.base, fit=GLANCE_FIT),
+        glance=settings.load(GlanceRun, "glance_toy", [f'base="{given.base}"']),
         seeds=tuple(given.seeds),
         seconds=given.seconds,
         clips=given.clips,

@@ -56,7 +56,7 @@ def bad_data(desk: Desk, kind: str) -> Path:
     ("kind", "says"),
     [("empty", "holds no prepared clips"), ("manifest", "manifest.jsonl cannot be read")],
 )
-@pytest.mark.parametrize("command", ["unet", "syncnet", "video-mae"])
+@pytest.mark.parametrize("command", ["unet", "syncnet", "video-mae", "glance"])
 def test_bad_clips_are_one_sentence(desk: Desk, command: str, kind: str, says: str) -> None:
     folder = bad_data(desk, kind)
     code, said, told = desk.run("train", command, "--data", folder, "--work", desk.outputs / "run")

@@ -136,6 +136,20 @@ def video_mae(
 
 
 @train.command()
+def glance(
+    data: Data, work: Work, config: Settings = None, changes: Changes = None, device: Device = None
+) -> None:
+    """Train a small decoder through which the judges of stage 2 may look: seconds instead of minutes."""
+    from lipwright.dataset.manifest import read_dataset
+    from lipwright.training import settings
+    from lipwright.training.train_glance import GlanceRun, train_glance
+
+    run = settings.load(GlanceRun, config, [] if changes is None else changes)
+    train_glance(run, read_dataset(data), work, device=device, say=_say)
+    print(work / "glance")
+
+
+@train.command()
 def unet(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FOLDER", help="Prepared clips, with their manifest.")
