@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 import talkers
+from deadly_video import deadly
 from lipwright import settings
 from lipwright.dataset import verdicts, work
 from lipwright.dataset.config import Prepare
 from lipwright.dataset.manifest import KEPT, SOUND_HZ, ClipRow, DatasetError, read_dataset, read_rows
 from lipwright.dataset.prepare import Done, prepare
 from lipwright.dataset.shards import Shard, list_raw, name_of
-from lipwright.dataset.work import Job, prepare_one
+from lipwright.dataset.work import Job
 from lipwright.errors import OptionError, OutputError
 from lipwright.media.frames import read_frames
 from lipwright.media.samples import read_samples
@@ -157,13 +158,6 @@ def test_a_killed_run_goes_on(raw: Path, done: tuple[Path, Done], tmp_path: Path
     assert (out / "manifest.jsonl").read_bytes() == (done[0] / "manifest.jsonl").read_bytes()
     assert [path.name for path in (out / "work").iterdir() if path.is_dir()] == []
     assert list(out.rglob(".*")) == []
-
-
-def deadly(job: Job, source: str) -> None:
-    """Takes its process down at one video, as a broken decoder may."""
-    if source == "noise.mp4":
-        os._exit(9)
-    prepare_one(job, source)
 
 
 def test_a_video_that_kills_its_process_is_dropped(raw: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_each_kind_has_its_loader(bundle: Bundle, tmp_path: Path) -> None:
     info = json.loads((small.folder / "model.json").read_text())
     info["parts"]["speech"]["kind"] = "parrot"
     (small.folder / "model.json").write_text(json.dumps(info))
-    with pytest.raises(WeightsError, match=r"'parrot'.*loads 'articulation', 'whisper'"):
+    with pytest.raises(WeightsError, match=r"'parrot'.*loads 'articulation', 'listener', 'whisper'"):
         load_ears(read_bundle(small.folder), FP32)
 
 
