@@ -245,7 +245,7 @@ def describe(config: TinyConfig, records: dict[str, Any], curves: list[str]) -> 
         "mask": TINY_MASK.to_dict(),
         "carry_detail": True,
         "schedule": SCHEDULE.to_json(),
-        "defaults": {"steps": 4, "guidance": 1.5, "solver": "ddim"},
+        "defaults": {"steps": 2, "guidance": 1.35, "solver": "ddim"},
         "parts": {
             "autoencoder": {
                 "kind": "pixel",
