@@ -62,9 +62,14 @@ def grid_distance(a: Float[Tensor, "n 3 h w"], b: Float[Tensor, "n 3 h w"], cell
     return functional.l1_loss(_locked(a, cell), _locked(b, cell))
 
 
-def _locked(pictures: Float[Tensor, "n 3 h w"], cell: int) -> Tensor:
+def _laplacian(pictures: Float[Tensor, "n 3 h w"]) -> Tensor:
+    """Four times each inner px less its four neighbours."""
     bent = 4 * pictures[..., 1:-1, 1:-1] - pictures[..., 1:-1, 2:] - pictures[..., 1:-1, :-2]
-    bent = bent - pictures[..., 2:, 1:-1] - pictures[..., :-2, 1:-1]
+    return bent - pictures[..., 2:, 1:-1] - pictures[..., :-2, 1:-1]
+
+
+def _locked(pictures: Float[Tensor, "n 3 h w"], cell: int) -> Tensor:
+    bent = _laplacian(pictures)
     height, width = (side // cell * cell for side in bent.shape[-2:])
     phases = functional.pixel_unshuffle(bent[..., :height, :width], cell)
     return functional.avg_pool2d(phases, min(GRID_CELLS, *phases.shape[-2:]), 1)
@@ -74,11 +79,9 @@ def _energies(pictures: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
     inner = pictures[..., 1:-1, 1:-1]
     across = pictures[..., 1:-1, 2:] - inner
     down = pictures[..., 2:, 1:-1] - inner
-    bent = 4 * inner - pictures[..., 1:-1, 2:] - pictures[..., 1:-1, :-2]
-    bent = bent - pictures[..., 2:, 1:-1] - pictures[..., :-2, 1:-1]
     return [
         (functional.avg_pool2d(found.square(), ENERGY_PX, ENERGY_PX // 2) + ENERGY_FLOOR).sqrt()
-        for found in (across, down, bent)
+        for found in (across, down, _laplacian(pictures))
     ]
 
 

@@ -67,10 +67,10 @@ class UNetTask:
         if isinstance(base.codec, PlainCodec):  # nothing random: encoded once
             for items in (self._item, self.held):
                 self._coded[id(items)] = CodedClips(items.shelf, base.codec, device, self._keep, place)
-        small = latent_mask(self._keep, base.codec.factor)
+        self._small = latent_mask(self._keep, base.codec.factor)
         self._weight: Tensor | None = None
         if run.outside_weight != 1.0:
-            weight = torch.where(small > 0.5, run.outside_weight, 1.0)
+            weight = torch.where(self._small > 0.5, run.outside_weight, 1.0)
             self._weight = weight / weight.mean()
 
     def _items(self, rows: Sequence[ClipRow], seed: int, items: str, dropout: float) -> UNetItems:
@@ -110,7 +110,7 @@ class UNetTask:
             clean=clean,
             masked=hidden,
             reference=reference,
-            latent_mask=latent_mask(self._keep, self.base.codec.factor),
+            latent_mask=self._small,
             audio=tokens * made["heard"][:, None, None, None].to(tokens),
             mel=made.get("mel"),
             noise=made["noise"],
@@ -149,7 +149,7 @@ class UNetTask:
             return condition(self.base.codec, pixels, self._keep)
         coded, count = self._coded[id(items)], len(pixels)
         hidden, whole = coded.masked(clip, start, count), coded.whole(clip, start, count)
-        return assemble(latent_mask(self._keep), hidden, whole)
+        return assemble(self._small, hidden, whole)
 
     @torch.no_grad()
     def _glanced(self, clean: Tensor) -> Tensor:
@@ -203,17 +203,7 @@ class UNetTask:
 
     def identity(self) -> dict[str, Any]:
         run = settings.to_json(self.run)
-        left = (
-            "fit",
-            "held_share",
-            "held_items",
-            "show_windows",
-            "show_steps",
-            "show_guidance",
-            "memory_mb",
-            "kept_at",
-        )
-        kept = {key: value for key, value in run.items() if key not in left}
+        kept = {key: value for key, value in run.items() if key not in _FREE}
         return {**kept, "base_files": dict(self.base.bundle.info["files"]), "clips": len(self._item.shelf)}
 
     def alarms(self, curve: Sequence[Mapping[str, float]]) -> list[str]:
