@@ -1,4 +1,4 @@
-"""The embedded model's autoencoder: any picture size, patches equal the whole, blocks of two or three px."""
+"""The embedded model's autoencoder: any picture size, patches equal the whole, blocks of two to four px."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def network(block_px: int) -> PixelAutoencoder:
     return PixelAutoencoder(PixelAutoencoderConfig(channels=SMALL, block_px=block_px)).eval()
 
 
-@pytest.mark.parametrize(("block_px", "factor"), [(2, 8), (3, 12)])
+@pytest.mark.parametrize(("block_px", "factor"), [(2, 8), (3, 12), (4, 16)])
 def test_latents_are_a_factor_smaller(block_px: int, factor: int) -> None:
     made = network(block_px)
     pictures = torch.rand(2, 3, 4 * factor, 6 * factor) * 2 - 1

@@ -25,6 +25,16 @@ def test_crops_come_at_the_size_asked_for_and_memory_is_bounded(tmp_path: Path) 
     assert len(shelf.samples(0)) == 20 * 640
 
 
+def test_the_other_mouth_is_shown_where_there_is_one(tmp_path: Path) -> None:
+    plain = read_dataset(toy_clips.dataset(tmp_path, clips=1, frames=20, side=32))
+    shelf = ClipShelf(plain.folder, plain.clips, 32)
+    assert np.array_equal(shelf.shown_frames(0, 2, 5), shelf.frames(0, 2, 5))
+    paired = read_dataset(toy_clips.with_other_mouths(tmp_path))
+    shelf = ClipShelf(paired.folder, paired.clips, 32)
+    own, other = shelf.frames(0, 0, 20).astype(int), shelf.shown_frames(0, 0, 20).astype(int)
+    assert np.abs(other - own[::-1]).mean() < 2 < np.abs(other - own).mean()
+
+
 def test_sound_is_read_without_the_pictures(tmp_path: Path) -> None:
     data = read_dataset(toy_clips.dataset(tmp_path, clips=1, frames=20, side=32))
     (tmp_path / data.clips[0].video).unlink()

@@ -1,7 +1,9 @@
 """Presenters as prepared clips: whole, resumable, on the right side of the seeds."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lipwright.dataset.manifest import SOUND_HZ, read_dataset
@@ -30,6 +32,18 @@ def test_a_folder_is_filled_and_a_second_run_adds_what_is_missing(tmp_path: Path
     make_presenters(tmp_path, SMALL, say=said.append)
     assert read_dataset(tmp_path).clips == (row,)
     assert (tmp_path / row.video).stat().st_mtime_ns == written
+
+
+def test_pairs_show_one_head_with_two_mouths(tmp_path: Path) -> None:
+    make_presenters(tmp_path, replace(SMALL, paired=True, seconds=1.2), say=lambda line: None)
+    (row,) = read_dataset(tmp_path).clips
+    said, other = (
+        np.stack([frame.rgb() for frame in read_frames(tmp_path / name)]).astype(int)
+        for name in (row.video, row.other)
+    )
+    assert said.shape == other.shape == (row.frames, 64, 64, 3)
+    apart = np.abs(said - other).mean(axis=(0, 3))
+    assert 2 * apart[:12].mean() < apart[26:46, 18:46].mean()
 
 
 def test_evaluation_has_people_of_its_own(tmp_path: Path) -> None:

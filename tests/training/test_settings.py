@@ -86,7 +86,7 @@ def test_every_recipe_is_a_configuration() -> None:
     kinds = {"syncnet": SyncNetRun, "video": VideoMAERun}
     for name in settings.recipes():
         kind = kinds.get(name.partition("_")[0], UNetRun)
-        judges = ["syncnet=s", "videomae=v"] if name == "unet_toy_stage2" else []
+        judges = ["syncnet=s", "videomae=v"] if name in ("unet_toy_stage2", "tiny_stage2") else []
         found: object = settings.load(kind, name, judges)
         assert settings.to_json(found)["fit"]["steps"] > 0
 

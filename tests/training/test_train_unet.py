@@ -14,6 +14,7 @@ from lipwright.errors import OptionError
 from lipwright.models.stable_syncnet import StableSyncNet, SyncNetConfig, TowerConfig
 from lipwright.models.unet import UNet3D
 from lipwright.models.videomae import VideoMAE, VideoMAEConfig
+from lipwright.training.clip_shelf import to_pixels
 from lipwright.training.fit_config import FitConfig
 from lipwright.training.lora import add_lora, merged
 from lipwright.training.stage_two import LossWeights
@@ -95,6 +96,35 @@ def test_kept_latents_are_those_of_the_items(data: Dataset, tiny_bundle: Path, t
     assert len(list((tmp_path / "kept").rglob("heard/*.npy"))) == 1
 
 
+def test_of_pairs_the_other_mouth_is_shown_and_repainted(tiny_bundle: Path, tmp_path: Path) -> None:
+    paired = read_dataset(toy_clips.with_other_mouths(toy_clips.dataset(tmp_path, clips=2)))
+    wanted = run(tiny_bundle)
+    base = load_base(wanted, CPU, paired)
+    task = UNetTask(wanted, paired, base, CPU)
+    assert isinstance(task.item, UNetItems)
+    made = {key: value[None] for key, value in replace(task.item, encodes=True)(3).items()}
+    assert int(made["other"]) == int(made["start"])
+    assert torch.equal(made["shown"], made["reference"]) and not torch.equal(made["shown"], made["pixels"])
+    batch = task.batch(made, task.item)
+    for found, frames in (
+        (batch.clean, made["pixels"][0]),
+        (batch.masked, made["shown"][0] * base.keep_mask),
+        (batch.reference, made["shown"][0]),
+    ):
+        wanted_latents = base.codec.encode(frames, None).transpose(0, 1)[None]
+        torch.testing.assert_close(found, wanted_latents, rtol=1e-4, atol=1e-5)
+
+
+def test_a_share_of_the_items_is_noised_as_the_sampler_meets_them(data: Dataset, tiny_bundle: Path) -> None:
+    wanted = run(tiny_bundle, sampler_steps=2, sampler_share=0.5)
+    base = load_base(wanted, CPU, data)
+    items = UNetTask(wanted, data, base, CPU).item
+    met = set(base.schedule.solver("ddim", 2).timesteps.tolist())
+    times = [int(items(number)["t"]) for number in range(60)]
+    assert 18 < sum(time in met for time in times) < 42
+    assert len(set(times)) > 15
+
+
 def test_judges_may_look_through_a_glance(
     data: Dataset, tiny_bundle: Path, judges: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -119,6 +149,15 @@ def test_judges_may_look_through_a_glance(
     torch.testing.assert_close(ready.pixels[0], network(ready.clean[0].transpose(0, 1)))
     with pytest.raises(OptionError, match="the perceptual judge wants whole pictures"):
         replace(wanted, losses=LossWeights())
+    few = replace(wanted, losses=LossWeights(), perceptual="own", look_frames=2)
+    task = UNetTask(few, data, load_base(few, CPU, data), CPU)
+    batch = {key: value[None] for key, value in task.item(0).items()}
+    assert "pixels" not in batch and batch["looked"].shape == (1, 2, 3, 64, 64)
+    start = int(batch["start"]) + int(batch["look"])
+    shelf = task.item.shelf  # type: ignore[attr-defined]
+    assert torch.equal(batch["looked"][0], to_pixels(shelf.frames(int(batch["clip"]), start, 2)))
+    found = task.losses(task.network, batch)
+    assert {"sync", "trepa", "perceptual"} <= set(found) and float(found["perceptual"].detach()) > 0
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -239,6 +278,9 @@ def test_parts_that_are_not_there_are_named(data: Dataset, tiny_bundle: Path) ->
         ({"audio_dropout": 1.0}, "audio_dropout is 1"),
         ({"prediction": "x"}, "prediction is 'x'"),
         ({"frames": 0}, "frames is 0"),
+        ({"look_frames": 17}, "look_frames is 17, but must be from 0 to 16"),
+        ({"sampler_share": 0.5}, r"sampler_share is 0\.5 and sampler_steps 0"),
+        ({"sampler_share": 1.5, "sampler_steps": 2}, r"sampler_share is 1\.5"),
     ],
 )
 def test_contradictions_are_one_sentence(changes: Mapping[str, Any], says: str) -> None:

@@ -1,14 +1,16 @@
 """Prepared clips that cost nothing to make: a drawn mouth on a plain face that opens with the sound."""
 
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.dataset.manifest import RATE, SOUND_HZ, ClipRow, append_rows, write_about
+from lipwright.dataset.manifest import RATE, SOUND_HZ, ClipRow, append_rows, read_rows, write_about
 from lipwright.faces.align import TINY_TEMPLATE
+from lipwright.media.frames import read_frames
 from lipwright.media.write import save_clip
 
 
@@ -42,6 +44,19 @@ def write_clip(folder: Path, name: str, frames: int, side: int, seed: int) -> Cl
         file.setframerate(SOUND_HZ)
         file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
     return ClipRow(name, f"clips/{name}.mp4", f"clips/{name}.wav", frames, source=name)
+
+
+def with_other_mouths(folder: Path) -> Path:
+    """The same clips, each also with its frames in another order: another mouth of the same face."""
+    rows = []
+    for row in read_rows(folder / "manifest.jsonl"):
+        pictures = [frame.rgb() for frame in read_frames(folder / row.video)]
+        other = row.video.replace(".mp4", "-other.mp4")
+        save_clip(folder / other, pictures[::-1], RATE, None, SOUND_HZ, crf=12, force=True)
+        rows.append(replace(row, other=other))
+    (folder / "manifest.jsonl").unlink()
+    append_rows(folder / "manifest.jsonl", rows)
+    return folder
 
 
 def dataset(folder: Path, clips: int = 3, frames: int = 56, side: int = 64) -> Path:

@@ -96,6 +96,9 @@ def presenters(
     seconds: Annotated[float, typer.Option(help="Length of each.")] = 3.2,
     side: Annotated[int, typer.Option(help="Side of the crops in px.")] = 128,
     processes: Annotated[int, typer.Option(help="Processes that render.")] = 1,
+    paired: Annotated[
+        bool, typer.Option("--paired", help="Each also with another speech: the pairs that tiny learns from.")
+    ] = False,
     evaluation: Annotated[
         bool, typer.Option("--evaluation", help="People of the evaluation, never to be trained on.")
     ] = False,
@@ -103,7 +106,7 @@ def presenters(
     """Render presenters as prepared clips, to try training without any video."""
     from lipwright.training.presenter_clips import PresenterClips, make_presenters
 
-    config = PresenterClips(clips=clips, seed=seed, seconds=seconds, side=side)
+    config = PresenterClips(clips, seed, seconds, side, render_px=2 * side, paired=paired)
     make_presenters(out, config, processes, _say, evaluation=evaluation)
 
 

@@ -33,6 +33,7 @@ class DatasetError(InputError):
 @dataclass(frozen=True)
 class ClipRow:
     """One clip. video, sound: paths below the folder; empty for a clip that was dropped before it was cut.
+    other: a video of the same frames in which the person says something else; only rendered clips have one.
 
     source: where it came from (clips of one source never lie on both sides of the split). split: TRAIN, HELD
     or empty, which leaves it to the reader. verdict: KEPT or DROPPED, with the reason. start_s, stop_s: which
@@ -50,6 +51,7 @@ class ClipRow:
     start_s: float = 0.0
     stop_s: float = 0.0
     steps: Mapping[str, Any] = field(default_factory=dict)
+    other: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def read_dataset(folder: Path) -> Dataset:
     if not kept:
         raise DatasetError(f"No clip of {folder} was kept ({len(rows)} in its manifest); give better videos.")
     for row in kept:
-        for name in (row.video, row.sound):
+        for name in (row.video, row.sound, row.other):
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise DatasetError(f"Clip {row.name} of {folder} lies outside the folder; do not use it.")
     return Dataset(folder, int(about["side"]), about["template"], kept, len(rows) - len(kept))

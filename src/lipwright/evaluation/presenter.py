@@ -23,11 +23,10 @@ from lipwright.options import SyncOptions
 from lipwright.presenter.articulation import articulate
 from lipwright.presenter.identity import draw_identity
 from lipwright.presenter.motion import draw_motion
-from lipwright.presenter.phonemes import Phoneme
 from lipwright.presenter.portrait import Portrait
 from lipwright.presenter.pose import Pose
 from lipwright.presenter.texts import EVALUATION_SEED
-from lipwright.presenter.voice import SAMPLE_RATE, Speech, draw_speech
+from lipwright.presenter.voice import SAMPLE_RATE, Speech, draw_speech, middle_of
 from lipwright.progress import Progress
 
 if TYPE_CHECKING:
@@ -51,7 +50,6 @@ SIZE = 384
 SECONDS = 4.0
 LAGS = 6
 SILENT_S = 1.0  # of silence that each clip is driven with as well
-SKIPPED_S = 1.5  # of the speeches that are not said: past their opening silence
 SILENT_FILES = ("silence.wav", "silent.mp4")
 STAGE = "evaluate clips"
 
@@ -108,23 +106,11 @@ class _Scene:
 def _scene(seed: int) -> _Scene:
     said = draw_speech(seed + 400_000, SECONDS)
     own, other = (
-        _middle(draw_speech(seed + offset, 3 * SECONDS), said.duration_s) for offset in (0, 800_000)
+        middle_of(draw_speech(seed + offset, 3 * SECONDS), said.duration_s) for offset in (0, 800_000)
     )
     times = np.arange(max(1, round(said.duration_s * RATE))) / RATE
     portrait = Portrait(draw_identity(seed), SIZE)
     return _Scene(portrait, list(draw_motion(seed, times)), own, said, other, times)
-
-
-def _middle(speech: Speech, seconds: float) -> Speech:
-    """A stretch out of a longer speech, from a second and a half after its start.
-
-    Drawn speeches begin and end with silence. Two whole ones would be alike in that, and a mouth that follows
-    one of them would seem to follow the other.
-    """
-    start = min(SKIPPED_S, max(0.0, speech.duration_s - seconds))
-    samples = speech.samples[round(start * SAMPLE_RATE) :][: round(seconds * SAMPLE_RATE)]
-    moved = [(part.label, max(0.0, part.start_s - start), part.end_s - start) for part in speech.phonemes]
-    return Speech(samples, tuple(Phoneme(*part) for part in moved if part[2] > 0 and part[1] < seconds))
 
 
 def evaluate_presenter(

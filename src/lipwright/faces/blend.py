@@ -1,4 +1,4 @@
-"""Putting a generated face back: which pixels, how softly, in which colours, with which detail."""
+"""Putting a generated face back: which pixels, how softly, in which colours."""
 
 from functools import lru_cache
 
@@ -164,18 +164,3 @@ def match_colour(generated: Float, source: Float, alpha: Float) -> Float:
 
 def _reduce(picture: Float, size: tuple[int, int]) -> Float:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def carry_detail(source: Float, generated: Float, reconstructed: Float, sigma: float = 6.0) -> Float:
-    """The generated crop with the source's own fine detail where both show the same thing.
-
-    source, generated, reconstructed: (R, R, 3) float32 0..255, the latter the source passed through the same
-    autoencoder. What it lost (source - reconstructed) is added in proportion to exp(-(|generated -
-    reconstructed| low-passed / sigma)^2), sigma in grey levels: skin gets its pores and stubble back, a mouth
-    that changed does not.
-    """
-    radius = max(0.5, source.shape[0] / 64)
-    apart = np.abs(generated - reconstructed).mean(axis=2)
-    apart = cv2.GaussianBlur(apart, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)
-    alike = np.exp(-np.square(np.asarray(apart, np.float32) / sigma))[..., None]
-    return np.asarray(generated + (source - reconstructed) * alike, np.float32)

@@ -20,8 +20,8 @@ class PixelAutoencoderConfig:
     """Shape of the network: channels of the three levels, fine to coarse, residual blocks per level.
 
     block_px: side of the px blocks that the decoder draws at its finest level. The encoder always looks at
-    blocks of 2 px: with 3, it is shown the picture at two thirds of its size, and the decoder draws half as
-    many px again on each side as the encoder saw.
+    blocks of 2 px: with 4, it is shown the picture at half its size, and the decoder draws twice as
+    many px on each side as the encoder saw.
     """
 
     channels: tuple[int, int, int] = (48, 80, 128)
@@ -68,7 +68,7 @@ def _level(channels: int, blocks: int) -> list[nn.Module]:
 
 class PixelAutoencoder(nn.Module):
     """Pictures (n, 3, h, w) in -1..1 to latents (n, 4, h/factor, w/factor) and back; h and w are multiples of
-    the factor: 8 with blocks of 2 px, 12 with blocks of 3.
+    the factor: 8 with blocks of 2 px, 16 with blocks of 4.
 
     Latents are unscaled (the bundle's scaling factor makes their spread about 1); there is no random part.
     """

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipwright.faces.align import Box, uncrop
-from lipwright.faces.blend import carry_detail, match_colour, region
+from lipwright.faces.blend import match_colour, region
+from lipwright.faces.detail import carry_detail
 from lipwright.faces.mask import RowMask
 from lipwright.media.picture import Frame
 from lipwright.pipeline.items import Place
@@ -25,11 +26,10 @@ def paste(frame: Frame, place: Place, mask: RowMask) -> tuple[Frame, Box | None]
     inner = tuple(slice(touched[i] - place.box[i], touched[i + 2] - place.box[i]) for i in (1, 0))
     alpha = alpha[inner]
     source = frame.rgb_box(touched)
-    new = uncrop(place.generated, place.matrix, touched)
     if place.reconstructed is not None:
-        new = carry_detail(source, new, uncrop(place.reconstructed, place.matrix, touched))
+        new = carry_detail(source, touched, place.generated, place.reconstructed, place.matrix)
     else:
-        new = match_colour(new, source, alpha)
+        new = match_colour(uncrop(place.generated, place.matrix, touched), source, alpha)
     return frame.patched(touched, new, alpha), touched
 
 

@@ -11,8 +11,9 @@ from lipwright.diffusion.noise import clip_generator
 from lipwright.media.timeline import Timeline
 from lipwright.pipeline.engine import Engine, Sampling
 from lipwright.pipeline.items import Item
+from lipwright.pipeline.joined import JoinedLatents
 from lipwright.pipeline.relay import StageClock
-from lipwright.pipeline.windows import Window, fade
+from lipwright.pipeline.windows import Window
 from lipwright.progress import Progress
 from lipwright.speech.features import Listening
 
@@ -38,7 +39,6 @@ class Repainter:
         """sampled, carry_detail: see `Profile`; the latter is the bundle's wish when None."""
         self._engine = engine
         self._windows = deque(windows)
-        self._before: Window | None = None
         self._sound = sound
         self._timeline = timeline
         self._sampling = sampling
@@ -49,7 +49,7 @@ class Repainter:
         self._clock = clock
         wished = bool(engine.bundle.info.get("carry_detail", False))
         self._carry = wished if carry_detail is None else carry_detail
-        self._sums: dict[int, tuple[Tensor, float]] = {}  # frame -> weighted latents, sum of weights
+        self._latents = JoinedLatents(engine.bundle.steady)
         self._shown: dict[int, Tensor] = {}  # frame -> latents of the source's own crop
 
     def __call__(self, items: Iterable[Item]) -> Iterator[Item]:
@@ -73,18 +73,17 @@ class Repainter:
             hidden, shown = self._engine.encode(crops, self._draws)
         with self._clock("denoise"):
             found = self._engine.denoise(hidden, shown, told, self._noise, self._sampling, self._progress)
-        after = self._windows[0] if self._windows else None
-        for offset, weight in enumerate(fade(window, self._before, after).tolist()):
-            index = window.start + offset
-            old, sum_ = self._sums.get(index, (0.0, 0.0))
-            self._sums[index] = (old + found[offset] * weight, sum_ + weight)
-            if self._carry:
-                self._shown[index] = shown[offset]
-        self._before = window
+        self._latents.add(window, found, self._next)
+        if self._carry:
+            self._shown.update((window.start + offset, latents) for offset, latents in enumerate(shown))
+
+    @property
+    def _next(self) -> Window | None:
+        return self._windows[0] if self._windows else None
 
     def _release(self, waiting: deque[Item]) -> Iterator[Item]:
         """Frames that no later window will change, in order, decoded in small batches."""
-        first_open = self._windows[0].start if self._windows else None
+        first_open = self._latents.first_open(self._next)
         batch: list[Item] = []
         while waiting and (waiting[0].place is None or first_open is None or waiting[0].index < first_open):
             batch.append(waiting.popleft())
@@ -98,8 +97,7 @@ class Repainter:
         if not faces:
             return batch
         with self._clock("decode latents"):
-            sums = [self._sums.pop(index) for index, _ in faces]
-            pictures = self._engine.decode(torch.stack([total / weight for total, weight in sums]))
+            pictures = self._engine.decode(torch.stack([self._latents.take(index) for index, _ in faces]))
             again = None
             if self._carry:
                 again = self._engine.decode(torch.stack([self._shown.pop(index) for index, _ in faces]))

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Window:
-    """Output frames start to stop - 1 of one run."""
+    """Output frames start to stop - 1 of the run of that number."""
 
     start: int
     stop: int
+    run: int = 0
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -49,13 +50,13 @@ def plan(runs: Sequence[tuple[int, int]], size: int, overlap: int) -> Iterator[W
     """Windows of `size` frames, neighbours sharing `overlap`; a run shorter than that is one window."""
     if not 0 <= overlap < size:
         raise ValueError(f"windows of {size} frames cannot share {overlap}")
-    for start, stop in runs:
+    for number, (start, stop) in enumerate(runs):
         at = start
         while True:
             if at + size >= stop:
-                yield Window(max(start, stop - size) if overlap or at == start else at, stop)
+                yield Window(max(start, stop - size) if overlap or at == start else at, stop, number)
                 break
-            yield Window(at, at + size)
+            yield Window(at, at + size, number)
             at += size - overlap
 
 

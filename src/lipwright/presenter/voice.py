@@ -28,6 +28,7 @@ VARIANTS = tuple(
 """espeak-ng speaker variants with a human sound. Every eighth is kept for evaluation seeds."""
 
 _STREAM_VOICE, _STREAM_SPEECH = 2_202, 3_303
+_SKIPPED_S = 1.5  # of a longer speech: past its opening silence
 _FLITE_SHARE = 0.45
 _ENGLISH_SHARE = 0.5
 _SPEEDS = (0.88, 1.14)
@@ -106,6 +107,18 @@ def speak(text: str, voice: Voice, seed: int, *, pauses: bool = True) -> Speech:
     samples, rate, phonemes = _synthesised(text, voice)
     speech = _resampled(samples, rate * voice.speed, rate, phonemes)
     return paused(speech, seed) if pauses else speech
+
+
+def middle_of(speech: Speech, seconds: float) -> Speech:
+    """A stretch out of a longer speech, from a second and a half after its start.
+
+    Drawn speeches begin and end with silence. Two whole ones would be alike in that, and a mouth that follows
+    one of them would seem to follow the other.
+    """
+    start = min(_SKIPPED_S, max(0.0, speech.duration_s - seconds))
+    samples = speech.samples[round(start * SAMPLE_RATE) :][: round(seconds * SAMPLE_RATE)]
+    moved = [(part.label, max(0.0, part.start_s - start), part.end_s - start) for part in speech.phonemes]
+    return Speech(samples, tuple(Phoneme(*part) for part in moved if part[2] > 0 and part[1] < seconds))
 
 
 def paused(speech: Speech, seed: int) -> Speech:

@@ -55,7 +55,14 @@ class ClipShelf:
 
     def frames(self, clip: int, start: int, count: int) -> Frames:
         """Consecutive crops."""
-        found = self._part("frames", clip, self._read_frames)
+        found = self._part("frames", clip, lambda row: self._read_frames(row, row.video))
+        return found[start : start + count]
+
+    def shown_frames(self, clip: int, start: int, count: int) -> Frames:
+        """What a model is shown when it runs: the same frames with another mouth, where there are such."""
+        if not self.rows[clip].other:
+            return self.frames(clip, start, count)
+        found = self._part("other", clip, lambda row: self._read_frames(row, row.other))
         return found[start : start + count]
 
     def mel(self, clip: int, start: int) -> Float32[np.ndarray, "80 52"]:
@@ -86,11 +93,11 @@ class ClipShelf:
             self._bytes -= self._parts.popitem(last=False)[1].nbytes
         return part
 
-    def _read_frames(self, row: ClipRow) -> Frames:
-        pictures = [frame.rgb() for frame in read_frames(self._folder / row.video)]
+    def _read_frames(self, row: ClipRow, video: str) -> Frames:
+        pictures = [frame.rgb() for frame in read_frames(self._folder / video)]
         if len(pictures) != row.frames:
             raise DatasetError(
-                f"{self._folder / row.video} has {len(pictures)} frames, but its manifest says {row.frames}; "
+                f"{self._folder / video} has {len(pictures)} frames, but its manifest says {row.frames}; "
                 "prepare it again."
             )
         if pictures[0].shape[0] != self.side:

@@ -81,24 +81,31 @@ class CodedClips:
     ) -> None:
         assert isinstance(codec, PlainCodec), "draws of a posterior differ from step to step"
         self._shelf, self._codec, self._device, self._mask = shelf, codec, device, keep_mask
-        self._whole, self._masked = (
-            Kept(folder=None if kept_at is None else kept_at / name) for name in ("whole", "masked")
+        self._whole, self._shown, self._masked = (
+            Kept(folder=None if kept_at is None else kept_at / name) for name in ("whole", "shown", "masked")
         )
 
     def whole(self, clip: int, start: int, count: int) -> Tensor:
         """(count, 4, y, x) of the frames as they are."""
         return self._coded(self._whole, clip, None)[start : start + count]
 
-    def masked(self, clip: int, start: int, count: int) -> Tensor:
-        """The same of the frames without what is repainted."""
-        assert self._mask is not None, "the mask comes with those who ask for masked latents"
-        return self._coded(self._masked, clip, self._mask)[start : start + count]
+    def shown(self, clip: int, start: int, count: int) -> Tensor:
+        """The same of what a model is shown when it runs: the other mouth, where a clip has one."""
+        if not self._shelf.rows[clip].other:
+            return self.whole(clip, start, count)
+        return self._coded(self._shown, clip, None, shown=True)[start : start + count]
 
-    def _coded(self, kept: Kept, clip: int, mask: Tensor | None) -> Tensor:
+    def masked(self, clip: int, start: int, count: int) -> Tensor:
+        """The same of what is shown, without what is repainted."""
+        assert self._mask is not None, "the mask comes with those who ask for masked latents"
+        return self._coded(self._masked, clip, self._mask, shown=True)[start : start + count]
+
+    def _coded(self, kept: Kept, clip: int, mask: Tensor | None, *, shown: bool = False) -> Tensor:
         row = self._shelf.rows[clip]
+        read = self._shelf.shown_frames if shown else self._shelf.frames
 
         def make() -> Tensor:
-            frames = to_pixels(self._shelf.frames(clip, 0, row.frames)).to(self._device)
+            frames = to_pixels(read(clip, 0, row.frames)).to(self._device)
             return self._codec.encode(frames if mask is None else masked(frames, mask), None).float()
 
         return kept.get(row.name, make).to(self._device)

@@ -15,7 +15,7 @@ class MaterialConfig:
     early_identities: int = 160  # of their own; the autoencoder learns on these while the others are rendered
     windows_per_identity: int = 2  # runs of consecutive frames, for the temporal layers
     window_frames: int = 16
-    render_px: int = 384
+    render_px: int = 512
     jitter: float = 0.03  # spread of the crop's size and place, as a fraction of the crop
 
 
@@ -44,8 +44,8 @@ class AutoencoderConfig:
     """Crops to latents: patches first, then the decoder alone on frozen latents."""
 
     channels: tuple[int, int, int] = (48, 80, 128)
-    block_px: int = 3  # the decoder draws 192 px from what the encoder saw at 128
-    patch_px: int = 96
+    block_px: int = 4  # the decoder draws 256 px from what the encoder saw at 128
+    patch_px: int = 128
     mouth_share: float = 0.65  # of the patches, drawn around the mouth
     steps: int = 4000
     batch: int = 24
@@ -73,6 +73,8 @@ class UNetTrainConfig:
     batch: int = 32
     rate: float = 1e-3
     ema: float = 0.998
+    sampler_steps: int = 2  # of the sampler that the bundle is meant for
+    sampler_share: float = 0.5  # of the items, noised as that sampler meets them; the others anywhere
     audio_dropout: float = 0.1
     other_reference: float = 0.3  # share of items whose reference is another frame, not the paired source
     outside_weight: float = 0.25
@@ -85,7 +87,7 @@ class TinyConfig:
 
     seed: int = 1
     start: str = ""  # a bundle whose encoder, decoder and U-Net are trained further; empty: from nothing
-    resolution: int = 192
+    resolution: int = 256
     material: MaterialConfig = field(default_factory=MaterialConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)

@@ -6,10 +6,12 @@ Each clip is one person who says one speech, followed, aligned and cut as real v
 import multiprocessing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lipwright.dataset.manifest import (
     DROPPED,
@@ -29,21 +31,29 @@ from lipwright.faces.track import follow_face
 from lipwright.media.write import save_clip
 from lipwright.presenter.clip import render_clip
 from lipwright.presenter.texts import EVALUATION_SEED
-from lipwright.presenter.voice import draw_speech
+from lipwright.presenter.voice import Speech, draw_speech, middle_of
 from lipwright.weights.load_faces import load_faces
 
+Picture = NDArray[np.uint8]
+
+OTHER_SEED = 400_009  # from a clip's seed to that of what is said in the other
 CRF = 12  # hardly any loss: these are pictures to learn from
 
 
 @dataclass(frozen=True)
 class PresenterClips:
-    """What is rendered. side: px of the crops; render_px: of the whole picture."""
+    """What is rendered. side: px of the crops; render_px: of the whole picture.
+
+    paired: each frame twice, the same head with two mouths, cut out by the place of the face with the other
+    mouth, as a user's video is when it is given new words.
+    """
 
     clips: int = 60
     seed: int = 1
     seconds: float = 3.2
     side: int = 128
     render_px: int = 256
+    paired: bool = False
 
 
 _READERS: list[FaceReader] = []  # one per process, loaded at its first clip
@@ -104,26 +114,51 @@ def _reader() -> FaceReader:
 def _one(task: tuple[Path, int, PresenterClips]) -> ClipRow:
     folder, seed, config = task
     speech = draw_speech(seed, config.seconds)
-    whole = [picture for picture, _ in render_clip(seed, seed, speech, size=config.render_px, rate=RATE)][
-        : round(config.seconds * RATE)
-    ]
-    track = follow_face(whole, _reader())
+    said = _rendered(seed, speech, config)
+    other = _rendered(seed, _else(seed, speech), config)[: len(said)] if config.paired else []
+    shown = other if config.paired else said
+    track = follow_face(shown, _reader())
     name = _name(seed)
     if not bool(track.present.all()):
         missing = int((~track.present).sum())
         return ClipRow(name, source=name, verdict=DROPPED, reason=f"no face in {missing} frames")
     template = TINY_TEMPLATE.at(config.side)
-    crops = []
-    for index, picture in enumerate(whole):
-        matrix = fit(anchors(track.smoothed_at(index), template), template)
-        box = frame_box(matrix, config.side, picture.shape[1], picture.shape[0], 4)
-        left, top, right, bottom = box
-        face = crop(picture[top:bottom, left:right].astype(np.float32), box, matrix, config.side)
-        crops.append(np.asarray(np.clip(face + 0.5, 0, 255), np.uint8))
+    places = [fit(anchors(track.smoothed_at(index), template), template) for index in range(len(shown))]
+    crops = _cut(said, places, config.side)
     samples = np.zeros(len(crops) * SOUND_HZ // RATE, np.float32)
-    said = speech.samples[: len(samples)]
-    samples[: len(said)] = said
-    row = ClipRow(name, f"clips/{name}.mp4", f"clips/{name}.wav", len(crops), source=name)
+    heard = speech.samples[: len(samples)]
+    samples[: len(heard)] = heard
+    video, sound = f"clips/{name}.mp4", f"clips/{name}.wav"
+    beside = f"clips/{name}-other.mp4" if other else ""
+    row = ClipRow(name, video, sound, len(crops), source=name, other=beside)
     save_clip(folder / row.video, crops, RATE, None, SOUND_HZ, crf=CRF, force=True)
+    if row.other:
+        save_clip(
+            folder / row.other, _cut(other, places, config.side), RATE, None, SOUND_HZ, crf=CRF, force=True
+        )
     save_sound(folder / row.sound, samples)
     return row
+
+
+def _rendered(seed: int, speech: Speech, config: PresenterClips) -> list[Picture]:
+    pictures = render_clip(seed, seed, speech, size=config.render_px, rate=RATE)
+    return [picture for picture, _ in islice(pictures, round(config.seconds * RATE))]
+
+
+def _else(seed: int, speech: Speech) -> Speech:
+    """What the person says in the other clip: as long, and without the silence that speeches begin with."""
+    first = seed // EVALUATION_SEED * EVALUATION_SEED
+    drawn = draw_speech(first + (seed - first + OTHER_SEED) % EVALUATION_SEED, 3 * speech.duration_s)
+    found = middle_of(drawn, speech.duration_s)
+    missing = max(0, len(speech.samples) - len(found.samples))
+    return Speech(np.pad(found.samples, (0, missing)), found.phonemes)
+
+
+def _cut(pictures: list[Picture], places: list[NDArray[np.float32]], side: int) -> list[Picture]:
+    crops = []
+    for picture, matrix in zip(pictures, places, strict=True):
+        box = frame_box(matrix, side, picture.shape[1], picture.shape[0], 4)
+        left, top, right, bottom = box
+        face = crop(picture[top:bottom, left:right].astype(np.float32), box, matrix, side)
+        crops.append(np.asarray(np.clip(face + 0.5, 0, 255), np.uint8))
+    return crops

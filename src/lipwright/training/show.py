@@ -36,7 +36,7 @@ def drawn(task: "UNetTask", clip: int, sound_of: int, windows: int) -> Pictures:
     count = min(windows * run.frames, shelf.rows[clip].frames, shelf.rows[sound_of].frames)
     made = []
     for start in range(0, max(count - run.frames, 0) + 1, run.frames):
-        pixels = to_pixels(shelf.frames(clip, start, run.frames)).to(device)
+        pixels = to_pixels(shelf.shown_frames(clip, start, run.frames)).to(device)
         shown = task.condition(task.held, clip, start, pixels)
         told = task.tokens(task.held, sound_of, start, len(pixels))[None]
         denoiser = Denoiser(task.network, shown, told, guidance=run.show_guidance)  # type: ignore[arg-type]

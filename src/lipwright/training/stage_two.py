@@ -50,7 +50,8 @@ class Judges:
 
     decode: scaled latents (n, 4, y, x) to pictures -1..1 (n, 3, h, w), gradients flowing. sync_side: width of
     the pictures that the SyncNet knows; None when it looks at latents. sync_top, look_top: shares of the
-    picture above what SyncNet and the perceptual judge look at.
+    picture above what SyncNet and the perceptual judge look at. look: as `decode`, for the perceptual judge
+    where it sees a few frames only; None where it sees all that `decode` gives.
     """
 
     decode: Callable[[Tensor], Tensor] | None = None
@@ -60,6 +61,7 @@ class Judges:
     sync_side: int | None = SYNC_SIDE
     sync_top: float = SYNC_TOP
     look_top: float = SYNC_TOP
+    look: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Batch:
     with them; mask: 1 keep, 0 repaint.
 
     audio None leaves the cross-attention out. weight: of each place of the reconstruction loss, None for 1.
+    looked: true pictures of the n frames of each clip from `look_at` on, for a perceptual judge of a few.
     """
 
     pixels: Float[Tensor, "b f 3 h w"] | None
@@ -80,6 +83,8 @@ class Batch:
     noise: Float[Tensor, "b 4 f y x"]
     t: Int[Tensor, " b"]
     weight: Float[Tensor, "y x"] | None = None
+    looked: Float[Tensor, "b n 3 h w"] | None = None
+    look_at: Int[Tensor, " b"] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,8 @@ def step_losses(
     perceptual_counts = judges.perceptual is not None and weights.perceptual > 0
     trepa_counts = judges.videomae is not None and weights.trepa > 0
     pixels = None
-    if perceptual_counts or trepa_counts or (sync_counts and judges.sync_side is not None):
+    pictured = perceptual_counts and judges.look is None
+    if pictured or trepa_counts or (sync_counts and judges.sync_side is not None):
         assert judges.decode is not None, "judges of pixels come with a decoder"
         frames = judges.decode(rearrange(clean, "b c f y x -> (b f) c y x"))
         pixels = rearrange(frames, "(b f) c h w -> b f c h w", b=len(noisy))
@@ -143,15 +149,27 @@ def step_losses(
         else:
             sync = sync_loss(judges.syncnet, pixels, batch.mel, judges.sync_side, judges.sync_top)
         total = total + weights.sync * sync
-    if perceptual_counts and judges.perceptual is not None and pixels is not None:
-        assert batch.pixels is not None, "the perceptual judge compares with the true pictures"
-        perceptual = perceptual_loss(judges.perceptual, pixels, batch.pixels, judges.look_top)
+    if perceptual_counts and judges.perceptual is not None:
+        made, true = (pixels, batch.pixels) if judges.look is None else _looked(judges.look, batch, clean)
+        assert made is not None and true is not None, "the perceptual judge compares with the true pictures"
+        perceptual = perceptual_loss(judges.perceptual, made, true, judges.look_top)
         total = total + weights.perceptual * perceptual
     if trepa_counts and judges.videomae is not None and pixels is not None:
         assert batch.pixels is not None, "TREPA compares with the true pictures"
         trepa = trepa_loss(judges.videomae, pixels, batch.pixels)
         total = total + weights.trepa * trepa
     return StepLosses(reconstruction, sync, perceptual, trepa, total, prediction, clean, pixels)
+
+
+def _looked(
+    look: Callable[[Tensor], Tensor], batch: Batch, clean: Float[Tensor, "b 4 f y x"]
+) -> tuple[Tensor, Tensor]:
+    """Made and true pictures of the few frames that the perceptual judge sees."""
+    assert batch.looked is not None and batch.look_at is not None, "a judge of a few frames knows which"
+    count = batch.looked.shape[1]
+    few = [latents[:, int(at) : int(at) + count] for latents, at in zip(clean, batch.look_at, strict=True)]
+    made = look(rearrange(torch.stack(few), "b c f y x -> (b f) c y x"))
+    return rearrange(made, "(b f) c h w -> b f c h w", b=len(clean)), batch.looked
 
 
 def _reconstruction(prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from lipwright.errors import LipwrightError
 from lipwright.faces.align import TINY_TEMPLATE
@@ -32,6 +34,7 @@ from lipwright.weights.load import load_weights, save_weights
 
 Say = Callable[[str], None]
 STAGES = ("speech", "autoencoder", "decoder", "unet")
+STEADY = 0.08  # see `JoinedLatents`: measured on held-out people, see docs/tiny.md
 EARLY_SEED = 2  # added to the run's seed for the autoencoder's own people
 
 
@@ -135,7 +138,7 @@ def _encoded(work: Path, config: TinyConfig, base: Bundle | None, say: Say) -> L
 
 
 def widened(bundle: Bundle, config: AutoencoderConfig) -> PixelAutoencoder:
-    """A bundle's autoencoder that draws blocks of another size: all its weights but the last layer's.
+    """A bundle's autoencoder that draws blocks of another size: what its last layer draws, resampled.
 
     Raises WeightsError when anything else does not fit.
     """
@@ -144,10 +147,18 @@ def widened(bundle: Bundle, config: AutoencoderConfig) -> PixelAutoencoder:
     load_weights(kept, bundle.file("autoencoder"))
     network = PixelAutoencoder(replace(old, block_px=config.block_px))
     own, found = network.state_dict(), kept.state_dict()
-    network.load_state_dict(
-        {key: found[key] if found[key].shape == own[key].shape else own[key] for key in own}
-    )
+    for key, value in own.items():
+        if found[key].shape != value.shape:
+            found[key] = _resampled(found[key], old.block_px, config.block_px)
+    network.load_state_dict(found)
     return network
+
+
+def _resampled(values: Tensor, old: int, new: int) -> Tensor:
+    """Weights or biases that draw blocks of `old` x `old` px, (3 old^2, ...), for blocks of `new` x `new`."""
+    blocks = values.reshape(3, old, old, -1).permute(0, 3, 1, 2)
+    blocks = functional.interpolate(blocks, (new, new), mode="bilinear", antialias=new < old)
+    return blocks.permute(0, 2, 3, 1).reshape(3 * new * new, *values.shape[1:]).contiguous()
 
 
 def _ears(work: Path) -> Listener:
@@ -241,6 +252,7 @@ def describe(config: TinyConfig, records: dict[str, Any], curves: list[str]) -> 
         "resolution": config.resolution,
         "window": 16,
         "overlap": 0,
+        "steady": STEADY,
         "template": template.to_dict(),
         "mask": TINY_MASK.to_dict(),
         "carry_detail": True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,7 +15,7 @@ from lipwright.device import quick_autocast
 from lipwright.diffusion.denoiser import Denoiser
 from lipwright.diffusion.noise import over_frames, shared_noise
 from lipwright.diffusion.samplers import sample
-from lipwright.diffusion.schedule import Schedule
+from lipwright.diffusion.schedule import TRAINING_STEPS, Schedule
 from lipwright.faces.mask import TINY_MASK
 from lipwright.latents.conditioning import latent_mask
 from lipwright.models.articulation import Heard, with_places
@@ -162,7 +162,7 @@ def _correlation(a: Tensor, b: Tensor) -> float:
 
 
 @torch.no_grad()
-def sample_frames(network: UNet3D, material: LatentMaterial, frames: Tensor, steps: int = 6) -> Tensor:
+def sample_frames(network: UNet3D, material: LatentMaterial, frames: Tensor, steps: int) -> Tensor:
     """What the network makes of these frames, as at inference: scaled latents (b, 4, y, x)."""
     tokens = frame_tokens(material, frames, torch.zeros_like(frames))
     height, width = material.target.shape[-2:]
@@ -171,6 +171,14 @@ def sample_frames(network: UNet3D, material: LatentMaterial, frames: Tensor, ste
     denoiser = Denoiser(network, rearrange(shown, "f c y x -> 1 c f y x"), tokens[None])
     noise = over_frames(shared_noise(torch.Generator().manual_seed(3), height, width), len(frames))
     return rearrange(sample(denoiser, noise, SCHEDULE.solver("ddim", steps)), "1 c f y x -> f c y x")
+
+
+def draw_times(count: int, config: UNetTrainConfig, generator: torch.Generator) -> Int[Tensor, " count"]:
+    """Training steps 0 to 999: a share of them those of the sampler that the bundle is meant for."""
+    met = SCHEDULE.solver("ddim", config.sampler_steps).timesteps.long()
+    anywhere = torch.randint(TRAINING_STEPS, (count,), generator=generator)
+    there = met[torch.randint(len(met), (count,), generator=generator)]
+    return torch.where(torch.rand(count, generator=generator) < config.sampler_share, there, anywhere)
 
 
 def train_unet(
@@ -204,7 +212,7 @@ def train_unet(
         )
         reference = material.source[torch.where(use, other, frames)].float()
         clean = material.target[frames].float()
-        t = torch.randint(1000, (b,), generator=generator)
+        t = draw_times(b, config, generator)
         noise = torch.randn(clean.shape, generator=generator)
         noisy = SCHEDULE.add_noise(clean, noise, t)
         keep = material.keep.expand(b, -1, -1, -1)
@@ -218,7 +226,7 @@ def train_unet(
     def check() -> dict[str, float]:
         frames = held_frames[:: max(1, len(held_frames) // 96)][:96]
         assert isinstance(stage.result, UNet3D)
-        found = sample_frames(stage.result, material, frames)
+        found = sample_frames(stage.result, material, frames, config.sampler_steps)
         mouth = material.weight[frames] > material.weight[frames].amin() * 10
         true, source = material.target[frames].float(), material.source[frames].float()
         error = ((found - true).square() * mouth).sum() / ((source - true).square() * mouth).sum()

@@ -79,11 +79,15 @@ class UNetTask:
         listens = self.judges.syncnet is not None
         order = ClipOrder(len(rows), seed, items)
         encodes = not isinstance(self.base.codec, PlainCodec)
-        looks = self.judges.perceptual is not None or (self.judges.videomae is not None and not run.glance)
-        factor = self.base.codec.factor
-        return UNetItems(
-            *(shelf, order, seed, run.frames, run.noise, run.mixing, dropout), listens, encodes, looks, factor
+        looks = (self.judges.perceptual is not None and not run.look_frames) or (
+            self.judges.videomae is not None and not run.glance
         )
+        factor = self.base.codec.factor
+        steps = run.sampler_steps
+        met = self.base.schedule.solver("ddim", steps).timesteps.long().tolist() if steps else ()
+        drawn = (shelf, order, seed, run.frames, run.noise, run.mixing, dropout)
+        looked = run.look_frames if self.judges.perceptual is not None else 0
+        return UNetItems(*drawn, listens, encodes, looks, factor, looked, tuple(met), run.sampler_share)
 
     @property
     def item(self) -> Callable[[int], Items]:
@@ -116,6 +120,8 @@ class UNetTask:
             noise=made["noise"],
             t=made["t"],
             weight=self._weight,
+            looked=made.get("looked"),
+            look_at=made.get("look"),
         )
 
     def _latents(self, made: Items, items: UNetItems) -> tuple[Tensor, Tensor, Tensor]:
@@ -127,12 +133,12 @@ class UNetTask:
             found = (
                 [coded.whole(clip, at, count) for clip, at in zip(clips, starts, strict=True)],
                 [coded.masked(clip, at, count) for clip, at in zip(clips, starts, strict=True)],
-                [coded.whole(clip, at, count) for clip, at in zip(clips, others, strict=True)],
+                [coded.shown(clip, at, count) for clip, at in zip(clips, others, strict=True)],
             )
             first, second, third = (rearrange(torch.stack(part), "b f c y x -> b c f y x") for part in found)
             return first, second, third
         pixels, encoded = made["pixels"], []
-        for number, frames in enumerate((pixels, pixels, made["reference"])):
+        for number, frames in enumerate((pixels, made["shown"], made["reference"])):
             flat = rearrange(frames, "b f c h w -> (b f) c h w")
             if number == 1:
                 flat = masked(flat, self._keep)
@@ -143,12 +149,12 @@ class UNetTask:
 
     def condition(self, items: UNetItems, clip: int, start: int, pixels: Tensor) -> Tensor:
         """The nine channels of a clip's frames from `start` on, with themselves for reference, as lipwright
-        runs; pixels: those frames (n, 3, s, s).
+        runs; pixels: those frames as they are shown (n, 3, s, s).
         """
         if not self._coded:
             return condition(self.base.codec, pixels, self._keep)
         coded, count = self._coded[id(items)], len(pixels)
-        hidden, whole = coded.masked(clip, start, count), coded.whole(clip, start, count)
+        hidden, whole = coded.masked(clip, start, count), coded.shown(clip, start, count)
         return assemble(self._small, hidden, whole)
 
     @torch.no_grad()

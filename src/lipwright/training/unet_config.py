@@ -31,13 +31,15 @@ class UNetRun:
     alpha), "shared" all of it, "independent" none. name: of the bundle that is written; empty for the base's
     with "-trained". syncnet, videomae: folders or files of the judges.
     perceptual: "lpips" from public files, "own" through the base's autoencoder, "auto" what is there;
-    it looks below a share `look_top` of the picture (released: the lower half). glance: folder of a small
+    it looks below a share `look_top` of the picture (released: the lower half), at `look_frames` neighbouring
+    frames of each item, drawn; 0 for all (released). glance: folder of a small
     decoder through which SyncNet and VideoMAE look instead of the base's own; empty for that one (released).
     kept_at: folder in which latents and heard features are kept for later runs; empty for memory only.
 
     Better than released, each off by default: audio_dropout (share of items that hear nothing, so that the
     branch of guidance without sound is trained), items "epochs" instead of "random" (every clip is seen),
-    fit.ema, outside_weight (how much the kept part of the picture counts, released: 1).
+    fit.ema, outside_weight (how much the kept part of the picture counts, released: 1), sampler_share (of the
+    items, noised as a sampler of `sampler_steps` steps meets them, for models that are run with few).
     """
 
     stage: int = 1
@@ -57,10 +59,13 @@ class UNetRun:
     videomae: str = ""
     perceptual: str = "auto"
     look_top: float = 0.5
+    look_frames: int = 0
     glance: str = ""
     audio_dropout: float = 0.0
     items: str = "epochs"
     outside_weight: float = 1.0
+    sampler_steps: int = 0
+    sampler_share: float = 0.0
     gradient_checkpointing: bool = True
     held_share: float = 0.05
     held_items: int = 16
@@ -86,6 +91,17 @@ class UNetRun:
             )
         if not 0 <= self.look_top < 1:
             raise OptionError(f"look_top is {self.look_top:g}, but must be from 0 to below 1.")
+        if not 0 <= self.look_frames <= self.frames:
+            raise OptionError(f"look_frames is {self.look_frames}, but must be from 0 to {self.frames}.")
+        if not 0 <= self.sampler_share <= 1 or not 0 <= self.sampler_steps <= 1000:
+            raise OptionError(
+                f"sampler_share is {self.sampler_share:g} and sampler_steps {self.sampler_steps}, but the "
+                "share must be from 0 to 1 and the steps from 0 to 1000."
+            )
+        if self.sampler_share > 0 and not self.sampler_steps:
+            raise OptionError(
+                f"sampler_share is {self.sampler_share:g} and sampler_steps 0: say how many steps it has."
+            )
         if not 0 <= self.audio_dropout < 1:
             raise OptionError(f"audio_dropout is {self.audio_dropout:g}, but must be from 0 to below 1.")
 
@@ -113,10 +129,11 @@ class UNetRun:
                 "stage is 1 and a judge is named (syncnet or videomae): stage 1 is noise prediction alone; "
                 "leave it out or say stage 2."
             )
-        if self.stage == 2 and self.glance and self.losses.perceptual > 0:
+        if self.stage == 2 and self.glance and self.losses.perceptual > 0 and not self.look_frames:
             raise OptionError(
                 f"glance is {self.glance!r} and losses.perceptual is {self.losses.perceptual:g}: the "
-                "perceptual judge wants whole pictures; set losses.perceptual to 0, or leave glance out."
+                "perceptual judge wants whole pictures; set look_frames to a few (2), losses.perceptual to "
+                "0, or leave glance out."
             )
         wanted = (("sync", self.syncnet, "syncnet"), ("trepa", self.videomae, "videomae"))
         for loss, judge, name in wanted:

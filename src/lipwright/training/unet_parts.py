@@ -166,7 +166,8 @@ def load_judges(run: UNetRun, base: Base, device: torch.device) -> tuple[Judges,
         for network in (_network_of(base.codec), syncnet, videomae):
             if network is not None:
                 nn.Module.to(network, HALVES[run.fit.precision])
-    judges = Judges(decode, syncnet, videomae, perceptual, sync_side, sync_top, run.look_top)
+    look = base.codec.decode_open if run.look_frames else None
+    judges = Judges(decode, syncnet, videomae, perceptual, sync_side, sync_top, run.look_top, look)
     return judges, record
 
 

@@ -1,8 +1,9 @@
 """A model bundle: one folder with `model.json` and safetensors, everything the pipeline must know inside.
 
 ```text
-model.json           name, resolution, window, overlap, template, mask, blend, schedule, defaults, licence,
-                     parts: {autoencoder, speech, unet: kind, config, ...}, files: {name: sha256}, training
+model.json           name, resolution, window, overlap, steady (optional), template, mask, blend, schedule,
+                     defaults, licence, parts: {autoencoder, speech, unet: kind, config, ...},
+                     files: {name: sha256}, training
 *.safetensors        the weights of one part each
 ```
 """
@@ -54,6 +55,16 @@ class Bundle:
     def overlap(self) -> int:
         """Frames that neighbouring windows share; 0 where the network treats each frame alone."""
         return int(self.info["overlap"])
+
+    @property
+    def steady(self) -> float:
+        """How much of the latents of the frame before and of the frame after becomes part of a frame's own:
+        0 to below 0.5, above 0 only where the network treats each frame alone.
+        """
+        value = float(self.info.get("steady", 0.0))
+        if not 0 <= value < 0.5:
+            raise ValueError(f"steady is {value:g}, but must be from 0 to below 0.5")
+        return value
 
     @property
     def template(self) -> Template:
@@ -123,7 +134,11 @@ def _check_fields(bundle: Bundle) -> None:
         if any(Path(name).name != name for name in bundle.info["files"]):
             raise WeightsError(f"{file} names files outside its folder; do not use this bundle.")
         values = (bundle.name, bundle.resolution, bundle.window, bundle.overlap, bundle.template, bundle.mask)
-        settings = [bundle.info["schedule"], *(bundle.info["defaults"][key] for key in _DEFAULTS)]
+        settings = [
+            bundle.steady,
+            bundle.info["schedule"],
+            *(bundle.info["defaults"][key] for key in _DEFAULTS),
+        ]
         del values, settings
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(
