@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.faces.align import Box, uncrop
+from lipwright.faces.align import Box, crop, uncrop
 
 Float = NDArray[np.float32]
 
-ALIKE_LEVELS = 16.0  # grey levels apart at which a third of the detail is put back
-ALIKE_SHARE = 1 / 20  # of the crop's side: the spread of the blur under which two places are compared
+ALIKE_LEVELS = 24.0  # grey levels apart at which a third of the detail is put back
+AROUND_SHARE = 1 / 14  # of the crop's side: the spread of the blur under which surroundings are compared,
+PLACE_SHARE = 1 / 80  # and single places: a lip that opened in skin that stayed
+SHARPENED_SCALES = (0.7, 0.9)  # crop px per frame px: from not at all to wholly, see `_put_back`
 STEADY_SHARE = 1 / 96  # of the crop's side: the spread of the blur that steadies the flow
 
 
@@ -24,29 +26,48 @@ def carry_detail(source: Float, box: Box, generated: Float, reconstructed: Float
     source: pixels (h, w, 3) of the box. reconstructed: the source's crop, passed through the autoencoder that
     drew `generated`. matrix: frame px to crop px. All float32, 0..255. What was lost (source - reconstructed)
     is moved by the flow from `reconstructed` to `generated`, and added in proportion to
-    exp(-(d / ALIKE_LEVELS)^2), where d is what is left between the two, low-passed: skin, beard and lips get
-    their grain back at the size of the frame, a mouth that opened anew does not.
+    exp(-(d / ALIKE_LEVELS)^2), where d^2 is the sum of two squares of what is left between the two,
+    low-passed widely and narrowly: skin, beard and lips get their grain back at the size of the frame, a
+    mouth that opened anew does not.
     """
     moved = _flow(generated, reconstructed)
     apart = np.abs(generated - _moved(reconstructed, moved)).mean(axis=2)
-    alike = np.exp(-np.square(_soft(apart, ALIKE_SHARE) / ALIKE_LEVELS))
+    unlike = sum(np.square(_soft(apart, share) / ALIKE_LEVELS) for share in (AROUND_SHARE, PLACE_SHARE))
+    alike = np.exp(-unlike)
     there = uncrop(np.dstack([moved, alike]).astype(np.float32), matrix, box)
     to_frame = np.linalg.inv(matrix[:, :2].astype(np.float64)).astype(np.float32)
-    lost = source - uncrop(reconstructed, matrix, box)
-    found = uncrop(generated, matrix, box)
+    lost = source - _put_back(reconstructed, matrix, box)
+    found = _put_back(generated, matrix, box)
     return np.asarray(found + _moved(lost, there[..., :2] @ to_frame.T) * there[..., 2:], np.float32)
+
+
+def _put_back(face: Float, matrix: Float, box: Box) -> Float:
+    """`uncrop`, and what cutting out and putting back blurs added again: one step of Van Cittert's iteration.
+
+    A frame's px lie between those of the crop, so each of the two ways costs a little sharpness; a third way
+    shows how much. Faces larger than their crop are drawn larger than they were seen: for them it would cost
+    time and bring nothing, so it fades out.
+    """
+    plain = uncrop(face, matrix, box)
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2].astype(np.float64)))))
+    none, whole = SHARPENED_SCALES
+    share = np.float32(np.clip((scale - none) / (whole - none), 0, 1))
+    if share == 0:
+        return plain
+    again = uncrop(crop(plain, box, matrix, face.shape[0]), matrix, box)
+    return np.asarray(plain + share * (plain - again), np.float32)
 
 
 def _flow(picture: Float, origin: Float) -> Float:
     """(R, R, 2) px: `picture` at x looks like `origin` at x + flow."""
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     finder.setUseSpatialPropagation(False)  # with it, the result depends on the number of threads
-    grey = [
-        cv2.cvtColor(np.clip(p + 0.5, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (picture, origin)
-    ]
-    return _soft(
-        np.asarray(finder.calc(*grey, np.zeros((*grey[0].shape, 2), np.float32)), np.float32), STEADY_SHARE
+    grey, before = (
+        cv2.cvtColor(np.clip(face + 0.5, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+        for face in (picture, origin)
     )
+    found = finder.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
+    return _soft(np.asarray(found, np.float32), STEADY_SHARE)
 
 
 def _moved(picture: Float, flow: Float) -> Float:

@@ -34,7 +34,7 @@ from lipwright.weights.load import load_weights, save_weights
 
 Say = Callable[[str], None]
 STAGES = ("speech", "autoencoder", "decoder", "unet")
-STEADY = 0.08  # see `JoinedLatents`: measured on held-out people, see docs/tiny.md
+STEADY = 0.06  # see `JoinedLatents`: measured on held-out people, see docs/tiny.md
 EARLY_SEED = 2  # added to the run's seed for the autoencoder's own people
 
 
@@ -257,7 +257,7 @@ def describe(config: TinyConfig, records: dict[str, Any], curves: list[str]) -> 
         "mask": TINY_MASK.to_dict(),
         "carry_detail": True,
         "schedule": SCHEDULE.to_json(),
-        "defaults": {"steps": 2, "guidance": 1.35, "solver": "ddim"},
+        "defaults": {"steps": 1, "guidance": 1.2, "solver": "ddim"},
         "parts": {
             "autoencoder": {
                 "kind": "pixel",

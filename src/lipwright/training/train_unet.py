@@ -305,6 +305,7 @@ def write_bundle(out: Path, task: UNetTask, curve: Sequence[Mapping[str, float]]
                 "template": base.template.at(task.base.side).to_dict(),
                 "window": run.frames,
                 "overlap": (max(base.overlap, run.frames // 4) if temporal else base.overlap),
+                "steady": 0.0 if temporal else base.steady,
                 "schedule": task.base.schedule.to_json(),
                 "parts": parts,
                 "training": record,
