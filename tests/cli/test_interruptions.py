@@ -1,9 +1,7 @@
 """What happens to a command from outside: the disk fills up, somebody presses Ctrl-C."""
 
-import os
 import resource
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 import tiny
 from desk import Desk
+from disk import file_system
 from lipwright.media.write import save_clip
 
 
@@ -41,14 +40,8 @@ def test_a_disk_that_fills_up(desk: Desk, clip: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with room for 1 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("only root may mount a file system (and not in every container)")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with file_system(tmp_path / "disk", "1m") as place:
+        yield place
 
 
 def test_a_disk_that_is_full(desk: Desk, clip: Path, small_disk: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import talkers
 from deadly_video import deadly
+from disk import file_system
 from lipwright import settings
 from lipwright.dataset import verdicts, work
 from lipwright.dataset.config import Prepare
@@ -176,14 +177,8 @@ def test_a_video_that_kills_its_process_is_dropped(raw: Path, tmp_path: Path) ->
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with room for 64 kB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("only root may mount a file system (and not in every container)")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with file_system(tmp_path / "disk", "64k") as place:
+        yield place
 
 
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(

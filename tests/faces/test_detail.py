@@ -2,7 +2,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.faces.align import crop, uncrop
 from lipwright.faces.detail import carry_detail
 
 SIDE = 128
@@ -66,25 +65,3 @@ def test_the_same_pictures_give_the_same_bytes_whatever_the_threads() -> None:
     finally:
         cv2.setNumThreads(before)
     assert np.array_equal(results[0], results[1])
-
-
-def test_what_cutting_out_and_putting_back_blurs_is_added_again() -> None:
-    """A crop a third of a px beside the frame's px: fine lines come back nearer to their full strength."""
-    lines = np.broadcast_to(100 + 60 * np.sin(np.arange(SIDE) * 2.1)[:, None, None], (SIDE, SIDE, 3))
-    picture = np.ascontiguousarray(lines, np.float32)
-    beside = np.array([[0.97, 0, 0.4], [0, 0.97, 0.4]], np.float32)
-    face = crop(picture, BOX, beside, SIDE)
-    other = np.full_like(picture, 20)  # nothing alike: no detail is carried
-    inner = slice(16, -16)
-    blurred = uncrop(face, beside, BOX)[inner, inner]
-    found = carry_detail(other, BOX, face, crop(other, BOX, beside, SIDE), beside)[inner, inner]
-    errors = [float(np.abs(p - picture[inner, inner]).mean()) for p in (found, blurred)]
-    assert errors[0] < 0.8 * errors[1]
-
-
-def test_a_face_larger_than_its_crop_is_left_as_it_was_drawn() -> None:
-    half = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]], np.float32)
-    box = (0, 0, 2 * SIDE, 2 * SIDE)
-    other = np.full((2 * SIDE, 2 * SIDE, 3), 20, np.float32)
-    found = carry_detail(other, box, soft_face() + grain(6), other[::2, ::2], half)
-    assert np.allclose(found, uncrop(soft_face() + grain(6), half, box), atol=0.01)

@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipwright.faces.align import Box, crop, uncrop
+from lipwright.faces.align import Box, uncrop
 
 Float = NDArray[np.float32]
 
 ALIKE_LEVELS = 24.0  # grey levels apart at which a third of the detail is put back
 AROUND_SHARE = 1 / 14  # of the crop's side: the spread of the blur under which surroundings are compared,
 PLACE_SHARE = 1 / 80  # and single places: a lip that opened in skin that stayed
-SHARPENED_SCALES = (0.7, 0.9)  # crop px per frame px: from not at all to wholly, see `_put_back`
 STEADY_SHARE = 1 / 96  # of the crop's side: the spread of the blur that steadies the flow
 
 
@@ -36,26 +35,9 @@ def carry_detail(source: Float, box: Box, generated: Float, reconstructed: Float
     alike = np.exp(-unlike)
     there = uncrop(np.dstack([moved, alike]).astype(np.float32), matrix, box)
     to_frame = np.linalg.inv(matrix[:, :2].astype(np.float64)).astype(np.float32)
-    lost = source - _put_back(reconstructed, matrix, box)
-    found = _put_back(generated, matrix, box)
+    lost = source - uncrop(reconstructed, matrix, box)
+    found = uncrop(generated, matrix, box)
     return np.asarray(found + _moved(lost, there[..., :2] @ to_frame.T) * there[..., 2:], np.float32)
-
-
-def _put_back(face: Float, matrix: Float, box: Box) -> Float:
-    """`uncrop`, and what cutting out and putting back blurs added again: one step of Van Cittert's iteration.
-
-    A frame's px lie between those of the crop, so each of the two ways costs a little sharpness; a third way
-    shows how much. Faces larger than their crop are drawn larger than they were seen: for them it would cost
-    time and bring nothing, so it fades out.
-    """
-    plain = uncrop(face, matrix, box)
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2].astype(np.float64)))))
-    none, whole = SHARPENED_SCALES
-    share = np.float32(np.clip((scale - none) / (whole - none), 0, 1))
-    if share == 0:
-        return plain
-    again = uncrop(crop(plain, box, matrix, face.shape[0]), matrix, box)
-    return np.asarray(plain + share * (plain - again), np.float32)
 
 
 def _flow(picture: Float, origin: Float) -> Float:

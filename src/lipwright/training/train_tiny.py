@@ -257,7 +257,7 @@ def describe(config: TinyConfig, records: dict[str, Any], curves: list[str]) -> 
         "mask": TINY_MASK.to_dict(),
         "carry_detail": True,
         "schedule": SCHEDULE.to_json(),
-        "defaults": {"steps": 1, "guidance": 1.2, "solver": "ddim"},
+        "defaults": {"steps": 1, "guidance": 1.15, "solver": "ddim"},
         "parts": {
             "autoencoder": {
                 "kind": "pixel",
