@@ -106,7 +106,7 @@ def presenters(
     """Render presenters as prepared clips, to try training without any video."""
     from lipwright.training.presenter_clips import PresenterClips, make_presenters
 
-    config = PresenterClips(clips, seed, seconds, side, render_px=2 * side, paired=paired)
+    config = PresenterClips(clips, seed, seconds, side, render_px=max(256, 2 * side), paired=paired)
     make_presenters(out, config, processes, _say, evaluation=evaluation)
 
 

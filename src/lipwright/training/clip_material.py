@@ -171,7 +171,7 @@ def make_clips(
     processes: int,
     say: Callable[[str], None],
 ) -> ClipMaterial:
-    """Render all identities into `folder` as crops of `side` px (two of 110 kB a frame at 192 px), or load a
+    """Render all identities into `folder` as crops of `side` px (two of 197 kB a frame at 256 px), or load a
     finished set.
     """
     if not (folder / "clips.json").exists():
