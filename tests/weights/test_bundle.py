@@ -49,7 +49,7 @@ def test_a_bundle_says_what_the_pipeline_asks(tiny_bundle: Path) -> None:
     assert (bundle.name, bundle.resolution, bundle.window, bundle.overlap) == ("toy", 64, 8, 0)
     assert bundle.template.resolution == 64 and bundle.template.points == TINY_TEMPLATE.points
     assert bundle.mask == TINY_MASK
-    assert bundle.rendered_faces_only
+    assert bundle.rendered_faces_only and bundle.steady == 0
     assert bundle.part("unet")["kind"] == "latentsync"
     assert bundle.file("unet") == tiny_bundle / "unet.safetensors"
     assert bundle.info["files"]["unet.safetensors"] == checksum(bundle.file("unet"))
@@ -123,7 +123,8 @@ def test_a_missing_part_is_named(part: str, key: str | None, folder: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("resolution", "wide"), ("window", None), ("mask", 3), ("parts", [])]
+    ("key", "value"),
+    [("resolution", "wide"), ("window", None), ("mask", 3), ("parts", []), ("steady", 0.5), ("steady", "a")],
 )
 def test_fields_of_the_wrong_kind(key: str, value: object, folder: Path) -> None:
     rewrite(folder, lambda info: info.update({key: value}))

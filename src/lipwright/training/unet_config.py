@@ -32,9 +32,9 @@ class UNetRun:
     with "-trained". syncnet, videomae: folders or files of the judges.
     perceptual: "lpips" from public files, "own" through the base's autoencoder, "auto" what is there;
     it looks below a share `look_top` of the picture (released: the lower half), at `look_frames` neighbouring
-    frames of each item, drawn; 0 for all (released). glance: folder of a small
-    decoder through which SyncNet and VideoMAE look instead of the base's own; empty for that one (released).
-    kept_at: folder in which latents and heard features are kept for later runs; empty for memory only.
+    frames of each item, drawn; 0 for all (released). glance: folder of a small decoder through which SyncNet
+    and VideoMAE look instead of the base's own; empty for that one (released). kept_at: folder in which
+    latents and heard features are kept for later runs; empty for memory only.
 
     Better than released, each off by default: audio_dropout (share of items that hear nothing, so that the
     branch of guidance without sound is trained), items "epochs" instead of "random" (every clip is seen),
