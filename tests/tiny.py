@@ -47,7 +47,9 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def networks(resolution: int = 64, seed: int = 0) -> tuple[PixelAutoencoder, ArticulationEncoder, UNet3D]:
+def networks(
+    resolution: int = 64, seed: int = 0, block_px: int = 2
+) -> tuple[PixelAutoencoder, ArticulationEncoder, UNet3D]:
     """Autoencoder, ears and U-Net with random weights that let every input through to the output."""
     ears_config = ArticulationConfig(
         width=16, heads=2, layers=1, context=int(WINDOW_S * 50), measures=PARAMETERS, visemes=len(VISEMES)
@@ -61,11 +63,11 @@ def networks(resolution: int = 64, seed: int = 0) -> tuple[PixelAutoencoder, Art
         cross_attention_dim=ears_config.token_width + BEFORE + 1 + AFTER,
         norm_num_groups=4,
         norm_across_frames=False,
-        sample_size=resolution // 8,
+        sample_size=resolution // (4 * block_px),
         use_motion_module=False,
     )
     with seeded(seed):
-        pictures = PixelAutoencoder(PixelAutoencoderConfig(channels=(8, 8, 16)))
+        pictures = PixelAutoencoder(PixelAutoencoderConfig(channels=(8, 8, 16), block_px=block_px))
         ears = ArticulationEncoder(ears_config)
         unet = UNet3D(unet_config)
         with torch.no_grad():
@@ -84,10 +86,11 @@ def build(
     overlap: int = 0,
     carry_detail: bool = True,
     seed: int = 0,
+    block_px: int = 2,
 ) -> Path:
     """Write a bundle into `folder`; takes about 0.1 s."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures, ears, unet = networks(resolution, seed)
+    pictures, ears, unet = networks(resolution, seed, block_px)
     parts: dict[str, dict[str, Any]] = {
         "autoencoder": {"kind": "pixel", "config": pictures.config.to_json(), "scaling": 1.0, "shift": 0.0},
         "speech": {

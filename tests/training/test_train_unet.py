@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+import tiny
 from lipwright.dataset.manifest import Dataset, read_dataset
 from lipwright.errors import OptionError
+from lipwright.media.frames import read_frames
 from lipwright.models.stable_syncnet import StableSyncNet, SyncNetConfig, TowerConfig
 from lipwright.models.unet import UNet3D
 from lipwright.models.videomae import VideoMAE, VideoMAEConfig
@@ -186,6 +188,16 @@ def test_stage_two_ends_in_a_bundle_with_its_record(
     assert (tmp_path / "shown" / "step-0000002.mp4").stat().st_size > 1000
     assert (tmp_path / "shown" / "step-0000002.png").exists()
     assert any("perceptual: features of the model's own autoencoder" in line for line in said)
+
+
+def test_clips_are_shown_of_a_bundle_that_draws_larger_than_it_sees(data: Dataset, tmp_path: Path) -> None:
+    """As `tiny` does: 16 px for each latent, where the released autoencoder has 8."""
+    bundle = tiny.build(tmp_path / "wide", block_px=4)
+    wanted = run(bundle, fit=replace(FIT, show_every=2))
+    out = train_unet(wanted, data, tmp_path / "work", device="cpu", say=lambda line: None)
+    shown = list(read_frames(tmp_path / "work" / "shown" / "step-0000002.mp4"))
+    assert len(shown) == 16 and (shown[0].width, shown[0].height) == (3 * 64, 64)
+    assert read_bundle(out).part("autoencoder")["config"]["block_px"] == 4
 
 
 def test_a_run_from_a_bundle_moves_only_its_parts(data: Dataset, tiny_bundle: Path, tmp_path: Path) -> None:
