@@ -43,6 +43,8 @@ def test_pairs_show_one_head_with_two_mouths(tmp_path: Path) -> None:
     )
     assert said.shape == other.shape == (row.frames, 64, 64, 3)
     apart = np.abs(said - other).mean(axis=(0, 3))
+    with pytest.raises(OptionError, match="holds clips with another mouth; give another folder"):
+        make_presenters(tmp_path, SMALL)
     assert 2 * apart[:12].mean() < apart[26:46, 18:46].mean()
 
 
