@@ -70,7 +70,8 @@ def make_presenters(
     """Render the clips that are not there yet; a run that was killed goes on.
 
     evaluation: seeds from 1,000,000 up, which nothing may be trained on. Raises OptionError for a seed on
-    the wrong side and for a folder of clips of the other kind, paired or not, OutputError for a folder that cannot be written.
+    the wrong side and for a folder of clips of the other kind, paired or not, OutputError for a folder that
+    cannot be written.
     """
     if not 0 <= config.seed < EVALUATION_SEED // 2:
         raise OptionError(f"The seed {config.seed} must be from 0 to {EVALUATION_SEED // 2 - 1}.")
@@ -80,8 +81,8 @@ def make_presenters(
     rows = read_rows(file, forgive_last=True) if file.exists() else []
     if any(bool(row.other) != config.paired for row in rows if row.verdict != DROPPED):
         raise OptionError(
-            f"{folder} holds clips {'without' if config.paired else 'with'} another mouth; give another folder, "
-            "so that all of it is of one kind."
+            f"{folder} holds clips {'without' if config.paired else 'with'} another mouth; give another "
+            "folder, so that all of it is of one kind."
         )
     part = file.with_suffix(".part")
     part.unlink(missing_ok=True)
