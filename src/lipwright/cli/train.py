@@ -1,8 +1,9 @@
 """`lipwright train ...`: models from nothing."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -110,18 +111,33 @@ def presenters(
     make_presenters(out, config, processes, _say, evaluation=evaluation)
 
 
+def _train_judge(
+    kind: type[Any],
+    trainer: Callable[..., object],
+    name: str,
+    data: Path,
+    work: Path,
+    config: str | None,
+    changes: list[str] | None,
+    device: str | None,
+) -> None:
+    """Train a network of stage 2's and say where it lies, `work`/`name`."""
+    from lipwright.dataset.manifest import read_dataset
+    from lipwright.training import settings
+
+    run = settings.load(kind, config, [] if changes is None else changes)
+    trainer(run, read_dataset(data), work, device=device, say=_say)
+    print(work / name)
+
+
 @train.command()
 def syncnet(
     data: Data, work: Work, config: Settings = None, changes: Changes = None, device: Device = None
 ) -> None:
     """Train a SyncNet: do picture and sound belong together?"""
-    from lipwright.dataset.manifest import read_dataset
-    from lipwright.training import settings
     from lipwright.training.train_syncnet import SyncNetRun, train_syncnet
 
-    run = settings.load(SyncNetRun, config, [] if changes is None else changes)
-    train_syncnet(run, read_dataset(data), work, device=device, say=_say)
-    print(work / "syncnet")
+    _train_judge(SyncNetRun, train_syncnet, "syncnet", data, work, config, changes, device)
 
 
 @train.command("video-mae")
@@ -129,13 +145,9 @@ def video_mae(
     data: Data, work: Work, config: Settings = None, changes: Changes = None, device: Device = None
 ) -> None:
     """Train a small video masked autoencoder: the judge of motion for TREPA."""
-    from lipwright.dataset.manifest import read_dataset
-    from lipwright.training import settings
     from lipwright.training.train_video_mae import VideoMAERun, train_video_mae
 
-    run = settings.load(VideoMAERun, config, [] if changes is None else changes)
-    train_video_mae(run, read_dataset(data), work, device=device, say=_say)
-    print(work / "videomae")
+    _train_judge(VideoMAERun, train_video_mae, "videomae", data, work, config, changes, device)
 
 
 @train.command()
@@ -143,13 +155,9 @@ def glance(
     data: Data, work: Work, config: Settings = None, changes: Changes = None, device: Device = None
 ) -> None:
     """Train a small decoder through which the judges of stage 2 may look: seconds instead of minutes."""
-    from lipwright.dataset.manifest import read_dataset
-    from lipwright.training import settings
     from lipwright.training.train_glance import GlanceRun, train_glance
 
-    run = settings.load(GlanceRun, config, [] if changes is None else changes)
-    train_glance(run, read_dataset(data), work, device=device, say=_say)
-    print(work / "glance")
+    _train_judge(GlanceRun, train_glance, "glance", data, work, config, changes, device)
 
 
 @train.command()

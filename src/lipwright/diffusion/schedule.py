@@ -99,6 +99,10 @@ class Schedule:
         kept = rearrange(kept, "b -> b" + " 1" * (like.ndim - 1))
         return kept.sqrt(), (1 - kept).sqrt()
 
+    def sampler_times(self, steps: int) -> Int[Tensor, " steps"]:
+        """The training steps at which a DDIM sampler of so many steps calls the network, descending."""
+        return self.solver("ddim", steps).timesteps.long()
+
     def solver(self, name: str, steps: int, *, seed: int = 0) -> Solver:
         """A fresh solver of that many steps. Raises OptionError: unknown name, step count out of range.
 

@@ -95,14 +95,15 @@ class _Task:
 _READERS: list[FaceReader] = []  # one per worker process, loaded at its first task
 
 
-def _reader() -> FaceReader:
+def process_reader() -> FaceReader:
     if not _READERS:
         cv2.setNumThreads(1)
         _READERS.append(load_faces())
     return _READERS[0]
 
 
-def _cut(picture: Pixels, matrix: NDArray[np.float32], size: int) -> Pixels:
+def cut_crop(picture: Pixels, matrix: NDArray[np.float32], size: int) -> Pixels:
+    """The crop (size, size, 3) of a whole picture; matrix: its px to those of the crop."""
     box = frame_box(matrix, size, picture.shape[1], picture.shape[0], 4)
     left, top, right, bottom = box
     face = crop(picture[top:bottom, left:right].astype(np.float32), box, matrix, size)
@@ -122,7 +123,7 @@ def _identity_frames(task: _Task) -> dict[str, NDArray[Any]]:
         for frame, pose in enumerate(poses):
             target_mouth, source_mouth = window.mouths[frame]
             source = portrait.render(pose, source_mouth)
-            previous = _reader().read(source, previous)[:1]
+            previous = process_reader().read(source, previous)[:1]
             if not previous:
                 continue
             matrix = fit(anchors(keep(previous[0].points), template), template)
@@ -131,8 +132,8 @@ def _identity_frames(task: _Task) -> dict[str, NDArray[Any]]:
             lips = np.asarray([marks[name] for name in LIPS], np.float32)
             lips = lips @ matrix[:, :2].T + matrix[:, 2]
             values = (
-                _cut(source, matrix, task.side),
-                _cut(portrait.render(pose, target_mouth), matrix, task.side),
+                cut_crop(source, matrix, task.side),
+                cut_crop(portrait.render(pose, target_mouth), matrix, task.side),
                 window.first_row + frame * FEATURE_HZ / 25,
                 window.utterance,
                 task.index,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,14 +24,13 @@ from lipwright.dataset.manifest import (
 )
 from lipwright.dataset.steps.cut import save_sound
 from lipwright.errors import OptionError
-from lipwright.faces.align import TINY_TEMPLATE, anchors, crop, fit, frame_box
-from lipwright.faces.detect import FaceReader
+from lipwright.faces.align import TINY_TEMPLATE, anchors, fit
 from lipwright.faces.track import follow_face
 from lipwright.media.write import save_clip
 from lipwright.presenter.clip import render_clip
 from lipwright.presenter.texts import EVALUATION_SEED
 from lipwright.presenter.voice import Speech, draw_speech, middle_of
-from lipwright.weights.load_faces import load_faces
+from lipwright.training.clip_material import cut_crop, process_reader
 
 Picture = NDArray[np.uint8]
 
@@ -54,9 +52,6 @@ class PresenterClips:
     side: int = 128
     render_px: int = 256
     paired: bool = False
-
-
-_READERS: list[FaceReader] = []  # one per process, loaded at its first clip
 
 
 def make_presenters(
@@ -110,27 +105,20 @@ def _name(seed: int) -> str:
     return f"presenter-{seed}"
 
 
-def _reader() -> FaceReader:
-    if not _READERS:
-        cv2.setNumThreads(1)
-        _READERS.append(load_faces())
-    return _READERS[0]
-
-
 def _one(task: tuple[Path, int, PresenterClips]) -> ClipRow:
     folder, seed, config = task
     speech = draw_speech(seed, config.seconds)
     said = _rendered(seed, speech, config)
     other = _rendered(seed, _else(seed, speech), config)[: len(said)] if config.paired else []
     shown = other if config.paired else said
-    track = follow_face(shown, _reader())
+    track = follow_face(shown, process_reader())
     name = _name(seed)
     if not bool(track.present.all()):
         missing = int((~track.present).sum())
         return ClipRow(name, source=name, verdict=DROPPED, reason=f"no face in {missing} frames")
     template = TINY_TEMPLATE.at(config.side)
     places = [fit(anchors(track.smoothed_at(index), template), template) for index in range(len(shown))]
-    crops = _cut(said, places, config.side)
+    crops = [cut_crop(*both, config.side) for both in zip(said, places, strict=True)]
     samples = np.zeros(len(crops) * SOUND_HZ // RATE, np.float32)
     heard = speech.samples[: len(samples)]
     samples[: len(heard)] = heard
@@ -139,9 +127,8 @@ def _one(task: tuple[Path, int, PresenterClips]) -> ClipRow:
     row = ClipRow(name, video, sound, len(crops), source=name, other=beside)
     save_clip(folder / row.video, crops, RATE, None, SOUND_HZ, crf=CRF, force=True)
     if row.other:
-        save_clip(
-            folder / row.other, _cut(other, places, config.side), RATE, None, SOUND_HZ, crf=CRF, force=True
-        )
+        beside_crops = [cut_crop(*both, config.side) for both in zip(other, places, strict=True)]
+        save_clip(folder / row.other, beside_crops, RATE, None, SOUND_HZ, crf=CRF, force=True)
     save_sound(folder / row.sound, samples)
     return row
 
@@ -158,13 +145,3 @@ def _else(seed: int, speech: Speech) -> Speech:
     found = middle_of(drawn, speech.duration_s)
     missing = max(0, len(speech.samples) - len(found.samples))
     return Speech(np.pad(found.samples, (0, missing)), found.phonemes)
-
-
-def _cut(pictures: list[Picture], places: list[NDArray[np.float32]], side: int) -> list[Picture]:
-    crops = []
-    for picture, matrix in zip(pictures, places, strict=True):
-        box = frame_box(matrix, side, picture.shape[1], picture.shape[0], 4)
-        left, top, right, bottom = box
-        face = crop(picture[top:bottom, left:right].astype(np.float32), box, matrix, side)
-        crops.append(np.asarray(np.clip(face + 0.5, 0, 255), np.uint8))
-    return crops

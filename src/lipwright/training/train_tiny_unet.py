@@ -173,12 +173,13 @@ def sample_frames(network: UNet3D, material: LatentMaterial, frames: Tensor, ste
     return rearrange(sample(denoiser, noise, SCHEDULE.solver("ddim", steps)), "1 c f y x -> f c y x")
 
 
-def draw_times(count: int, config: UNetTrainConfig, generator: torch.Generator) -> Int[Tensor, " count"]:
-    """Training steps 0 to 999: a share of them those of the sampler that the bundle is meant for."""
-    met = SCHEDULE.solver("ddim", config.sampler_steps).timesteps.long()
+def draw_times(
+    count: int, met: Int[Tensor, " steps"], share: float, generator: torch.Generator
+) -> Int[Tensor, " count"]:
+    """Training steps 0 to 999: a share of them those that the bundle's own sampler meets."""
     anywhere = torch.randint(TRAINING_STEPS, (count,), generator=generator)
     there = met[torch.randint(len(met), (count,), generator=generator)]
-    return torch.where(torch.rand(count, generator=generator) < config.sampler_share, there, anywhere)
+    return torch.where(torch.rand(count, generator=generator) < share, there, anywhere)
 
 
 def train_unet(
@@ -200,6 +201,7 @@ def train_unet(
     trained = torch.nonzero(material.identity >= held)[:, 0]
     held_frames = torch.nonzero(material.identity < held)[:, 0]
     lips = _Lips(material, held)
+    met = SCHEDULE.sampler_times(config.sampler_steps)
 
     def losses(generator: torch.Generator) -> dict[str, Tensor]:
         b = config.batch
@@ -212,7 +214,7 @@ def train_unet(
         )
         reference = material.source[torch.where(use, other, frames)].float()
         clean = material.target[frames].float()
-        t = draw_times(b, config, generator)
+        t = draw_times(b, met, config.sampler_share, generator)
         noise = torch.randn(clean.shape, generator=generator)
         noisy = SCHEDULE.add_noise(clean, noise, t)
         keep = material.keep.expand(b, -1, -1, -1)

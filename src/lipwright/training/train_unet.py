@@ -84,7 +84,7 @@ class UNetTask:
         )
         factor = self.base.codec.factor
         steps = run.sampler_steps
-        met = self.base.schedule.solver("ddim", steps).timesteps.long().tolist() if steps else ()
+        met = self.base.schedule.sampler_times(steps).tolist() if steps else ()
         drawn = (shelf, order, seed, run.frames, run.noise, run.mixing, dropout)
         looked = run.look_frames if self.judges.perceptual is not None else 0
         return UNetItems(*drawn, listens, encodes, looks, factor, looked, tuple(met), run.sampler_share)

@@ -78,7 +78,7 @@ class UNetItems:
             item["looked"] = to_pixels(self.shelf.frames(clip, start + look, self.looked))
         if self.encodes:
             item["reference"] = to_pixels(self.shelf.shown_frames(clip, other, count))
-            item["shown"] = to_pixels(self.shelf.shown_frames(clip, start, count))
+            item["shown"] = item["reference"] if row.other else item["pixels"]  # a pair's begin together
             item["spread"] = torch.randn(3, count, CHANNELS, side, side, generator=draws)
         if self.listens:
             item["mel"] = torch.from_numpy(np.array(self.shelf.mel(clip, start)))[None]
