@@ -121,7 +121,7 @@ def _train_judge(
     changes: list[str] | None,
     device: str | None,
 ) -> None:
-    """Train a network of stage 2's and say where it lies, `work`/`name`."""
+    """Train one of stage 2's judges and say where it lies, `work`/`name`."""
     from lipwright.dataset.manifest import read_dataset
     from lipwright.training import settings
 

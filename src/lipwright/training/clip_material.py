@@ -96,6 +96,7 @@ _READERS: list[FaceReader] = []  # one per worker process, loaded at its first t
 
 
 def process_reader() -> FaceReader:
+    """The face reader of this process, on one thread, loaded when it is first asked for."""
     if not _READERS:
         cv2.setNumThreads(1)
         _READERS.append(load_faces())
